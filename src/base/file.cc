@@ -1,0 +1,122 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/try.h"
+
+namespace galago {
+namespace {
+
+// Owns a file descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+Error io_error(const std::filesystem::path& path, std::string_view action) {
+  const int number = errno;
+  const ErrorCode code = number == ENOENT ? ErrorCode::kNotFound : number == ENOMEM ? ErrorCode::kOutOfMemory : ErrorCode::kIo;
+  return error(code, "{}: cannot {}: {}", path.string(), action, std::strerror(number));
+}
+
+// Opens a regular file for reading and tells its size.
+Result<std::uint64_t> regular_file_size(const Descriptor& file, const std::filesystem::path& path) {
+  struct stat status;
+  if (::fstat(file.get(), &status) != 0) return io_error(path, "examine it");
+  if (S_ISDIR(status.st_mode)) {
+    return error(ErrorCode::kInvalidArgument, "{}: is a folder; a file is expected here", path.string());
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return error(ErrorCode::kInvalidArgument, "{}: is not a regular file", path.string());
+  }
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+Status write_all(const Descriptor& file, Bytes content, const std::filesystem::path& path) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return io_error(path, "write");
+    }
+    content = content.subspan(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file.get()) != 0) return io_error(path, "write");
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Mapping>> Mapping::open(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return io_error(path, "open it");
+  GALAGO_TRY(const std::uint64_t size, regular_file_size(file, path));
+  if (size == 0) return std::shared_ptr<const Mapping>(new Mapping(path, {}));
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (address == MAP_FAILED) return io_error(path, "map it");
+  return std::shared_ptr<const Mapping>(new Mapping(path, {static_cast<const std::byte*>(address), size}));
+}
+
+Mapping::~Mapping() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void Mapping::release(Bytes part) const {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(part.data() + part.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return io_error(path, "open it");
+  GALAGO_TRY(const std::uint64_t size, regular_file_size(file, path));
+  if (size > max_bytes) {
+    return error(ErrorCode::kOutOfRange, "{}: is {} bytes; at most {} are read here", path.string(), size, max_bytes);
+  }
+  std::string text(size, '\0');
+  std::size_t filled = 0;
+  while (filled < text.size()) {
+    const ssize_t got = ::read(file.get(), text.data() + filled, text.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_error(path, "read it");
+    if (got == 0) break;  // the file shrank meanwhile
+    filled += static_cast<std::size_t>(got);
+  }
+  text.resize(filled);
+  return text;
+}
+
+Status write_atomically(const std::filesystem::path& path, Bytes content) {
+  std::string temporary = path.string() + ".XXXXXX";
+  const Descriptor file(::mkstemp(temporary.data()));
+  if (!file.valid()) return io_error(path, "create a file beside it");
+  Status written = write_all(file, content, path);
+  if (written.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) written = io_error(path, "move the new file here");
+  if (!written.ok()) ::unlink(temporary.c_str());
+  return written;
+}
+
+Status write_atomically(const std::filesystem::path& path, std::string_view content) {
+  return write_atomically(path, std::as_bytes(std::span(content.data(), content.size())));
+}
+
+}  // namespace galago

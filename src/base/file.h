@@ -1,0 +1,45 @@
+// Files: a read-only memory mapping, whole-file reads, and writes that appear complete or not at all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "galago/result.h"
+
+namespace galago {
+
+using Bytes = std::span<const std::byte>;
+
+// A whole file mapped read-only; shared, because tensors point into it.
+class Mapping {
+ public:
+  // Fails when the file is missing, is a folder or cannot be mapped. An empty file maps to an empty span.
+  static Result<std::shared_ptr<const Mapping>> open(const std::filesystem::path& path);
+  ~Mapping();
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  Bytes bytes() const { return bytes_; }
+  const std::filesystem::path& path() const { return path_; }
+  // Lets the system drop the resident pages that lie wholly within `part` (a span inside bytes()).
+  void release(Bytes part) const;
+
+ private:
+  Mapping(std::filesystem::path path, Bytes bytes) : path_(std::move(path)), bytes_(bytes) {}
+  std::filesystem::path path_;
+  Bytes bytes_;
+};
+
+// The whole file as text. Fails beyond `max_bytes`, so that a hostile folder cannot exhaust memory.
+Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{256} << 20);
+
+// Writes to a temporary beside `path`, flushes it to disk and renames it over `path`.
+Status write_atomically(const std::filesystem::path& path, Bytes content);
+Status write_atomically(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace galago
