@@ -32,7 +32,9 @@ class Descriptor {
 
 Error io_error(const std::filesystem::path& path, std::string_view action) {
   const int number = errno;
-  const ErrorCode code = number == ENOENT ? ErrorCode::kNotFound : number == ENOMEM ? ErrorCode::kOutOfMemory : ErrorCode::kIo;
+  const ErrorCode code = number == ENOENT   ? ErrorCode::kNotFound
+                         : number == ENOMEM ? ErrorCode::kOutOfMemory
+                                            : ErrorCode::kIo;
   return error(code, "{}: cannot {}: {}", path.string(), action, std::strerror(number));
 }
 
@@ -110,7 +112,8 @@ Status write_atomically(const std::filesystem::path& path, Bytes content) {
   const Descriptor file(::mkstemp(temporary.data()));
   if (!file.valid()) return io_error(path, "create a file beside it");
   Status written = write_all(file, content, path);
-  if (written.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) written = io_error(path, "move the new file here");
+  if (written.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    written = io_error(path, "move the new file here");
   if (!written.ok()) ::unlink(temporary.c_str());
   return written;
 }

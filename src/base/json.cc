@@ -38,7 +38,8 @@ Error wrong_type(std::string_view source, std::string_view key, const Json& foun
 
 Result<Json> parse_json(std::string_view text, std::string_view source) {
   if (const int depth = nesting_depth(text); depth > kMaxDepth) {
-    return error(ErrorCode::kOutOfRange, "{}: JSON nested {} deep; at most {} levels are read", source, depth, kMaxDepth);
+    return error(ErrorCode::kOutOfRange, "{}: JSON nested {} deep; at most {} levels are read", source, depth,
+                 kMaxDepth);
   }
   Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) return error(ErrorCode::kCorrupt, "{}: is not valid JSON", source);
@@ -60,7 +61,8 @@ Result<std::int64_t> get_int(const Json& object, std::string_view key, std::int6
   const Json* value = find(object, key);
   if (value == nullptr) return fallback;
   if (value->is_number_unsigned() && value->get<std::uint64_t>() > std::uint64_t{INT64_MAX}) {
-    return error(ErrorCode::kOutOfRange, "{}: \"{}\" is {}, which is too large", source, key, value->get<std::uint64_t>());
+    return error(ErrorCode::kOutOfRange, "{}: \"{}\" is {}, which is too large", source, key,
+                 value->get<std::uint64_t>());
   }
   if (value->is_number_integer()) return value->get<std::int64_t>();
   if (value->is_number_float()) {

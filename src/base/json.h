@@ -27,7 +27,6 @@ const Json* find(const Json& object, std::string_view key);
 Result<std::int64_t> get_int(const Json& object, std::string_view key, std::int64_t fallback, std::string_view source);
 Result<double> get_number(const Json& object, std::string_view key, double fallback, std::string_view source);
 Result<bool> get_bool(const Json& object, std::string_view key, bool fallback, std::string_view source);
-Result<std::string> get_string(const Json& object, std::string_view key, std::string fallback,
-                               std::string_view source);
+Result<std::string> get_string(const Json& object, std::string_view key, std::string fallback, std::string_view source);
 
 }  // namespace galago

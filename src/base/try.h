@@ -14,7 +14,7 @@
   target = std::move(name).value()
 
 // Returns the error of `expression` (a Status) from the enclosing function, if it has one.
-#define GALAGO_CHECK(expression)                                                           \
-  do {                                                                                     \
+#define GALAGO_CHECK(expression)                                                                      \
+  do {                                                                                                \
     if (auto check_result = (expression); !check_result.ok()) return std::move(check_result).error(); \
   } while (false)

@@ -1,0 +1,88 @@
+// A handle on a tensor: numbers in memory, a weight in a mapped file, a value of a graph that is being traced, or the
+// first error on the way to it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "galago/dtype.h"
+#include "galago/result.h"
+#include "galago/shape.h"
+
+namespace galago {
+
+struct TensorType {
+  DType dtype = DType::kF32;
+  Shape shape;
+  bool operator==(const TensorType&) const = default;
+  std::string to_string() const;  // "f32 (tokens, 576)"
+};
+
+// Which row of the stored data each row is: row i of the tensor is stored row (*order)[i]. It permutes or selects rows
+// of a mapped weight without a copy.
+using RowOrder = std::shared_ptr<const std::vector<std::int32_t>>;
+
+class Tensor {
+ public:
+  Tensor() = default;  // no tensor: error() says so
+
+  // Zeros, a copy of `values`, or normally distributed numbers (mean 0, deviation 1, the same for the same seed).
+  // The shape must be constant and match the number of values.
+  static Tensor zeros(Shape shape, DType dtype = DType::kF32);
+  static Tensor from(std::span<const float> values, Shape shape);
+  static Tensor from(std::span<const std::int32_t> values, Shape shape);
+  static Tensor random(Shape shape, std::uint64_t seed = 0);
+  // Bytes that live as long as `owner`, in the layout of `dtype`. Fails when they are fewer than the shape needs.
+  static Tensor view(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+  // What failed operations return, so that a chain of calls carries its first error to the end.
+  static Tensor failed(Error error);
+  // A value of a graph under construction; used by trace().
+  static Tensor traced(TensorType type, const void* trace, int value);
+
+  bool ok() const;
+  // Why there is no tensor; only when !ok().
+  const Error& error() const;
+
+  const TensorType& type() const;
+  const Shape& shape() const { return type().shape; }
+  DType dtype() const { return type().dtype; }
+  // A constant size; 0 for symbols. Negative indices count from the end.
+  std::int64_t size(int index) const;
+
+  // The trace and the value this stands for; nullptr and -1 for numbers in memory.
+  const void* trace() const;
+  int traced_value() const;
+
+  // The stored bytes; empty for traced and failed tensors.
+  std::span<const std::byte> bytes() const;
+  std::span<std::byte> mutable_bytes();        // empty for views
+  std::span<const float> floats() const;       // empty unless f32 in memory
+  std::span<const std::int32_t> ints() const;  // empty unless i32 in memory
+  // A row of the last dim as stored, after the row order.
+  const std::byte* row(std::int64_t index) const;
+
+  Tensor with_name(std::string name) const;
+  const std::string& name() const;
+  // The same stored data seen through an order of its rows (first dim); composes with an order it already has.
+  Tensor with_rows(RowOrder order) const;
+  const RowOrder& row_order() const;
+  // Tells copies of one tensor from other tensors.
+  const void* identity() const { return impl_.get(); }
+
+  std::string to_string() const;  // type and the first values
+
+ private:
+  struct Impl;
+  explicit Tensor(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<Impl> impl_;
+};
+
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
+
+}  // namespace galago
