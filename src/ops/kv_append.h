@@ -1,0 +1,18 @@
+// Writes the keys and values of a step's rows to their places in a layer's paged state. No output.
+// k: f32 (tokens, heads, k_dim)   v: f32 (tokens, heads, v_dim)
+#pragma once
+
+#include "ops/op.h"
+
+namespace galago::ops {
+
+struct KvAppend {
+  static constexpr std::string_view kName = "kv_append";
+  int state = 0;  // the number of the Paged state
+
+  void fields(FieldVisitor& visit) const;
+  Result<TensorTypes> infer(std::span<const TensorType> inputs) const;
+  Status reference(const ReferenceCall& call) const;
+};
+
+}  // namespace galago::ops

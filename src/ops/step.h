@@ -1,0 +1,70 @@
+// A step: a ragged batch of rows of any number of sequences, and the typed state that layers keep between steps.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "galago/dtype.h"
+
+namespace galago::ops {
+
+// Tokens in a page of paged state. 64 keys are one block of the attention's online softmax, which makes a row's
+// result independent of how prefill was cut into chunks.
+inline constexpr int kPageTokens = 64;
+
+// Keys and values of an attention layer, in pages of kPageTokens tokens.
+// A page holds K as (heads, kPageTokens, k_dim), then V as (heads, kPageTokens, v_dim).
+struct Paged {
+  int heads = 0;
+  int k_dim = 0;
+  int v_dim = 0;
+  bool operator==(const Paged&) const = default;
+};
+
+// A fixed number of values for each sequence, replaced at every step (delta nets, convolutions).
+struct Recurrent {
+  std::int64_t elements = 0;
+  bool operator==(const Recurrent&) const = default;
+};
+
+// Written once by an encoder entry, read by every step (cross-attention).
+struct Static {
+  int heads = 0;
+  int k_dim = 0;
+  int v_dim = 0;
+  std::int64_t max_tokens = 0;
+  bool operator==(const Static&) const = default;
+};
+
+using StateSpec = std::variant<Paged, Recurrent, Static>;
+
+std::string to_string(const StateSpec& spec);
+// Bytes of one page of a Paged state with keys and values of `dtype` (f32 or f16).
+std::uint64_t page_bytes(const Paged& spec, DType dtype);
+
+// One layer's state in memory. Page p starts at data + p * page_bytes.
+struct StateView {
+  std::byte* data = nullptr;
+  std::uint64_t page_bytes = 0;
+  DType dtype = DType::kF32;
+};
+
+// What a step's stateful ops need to know about its rows. The arrays belong to the caller.
+// Row r belongs to sequence sequence[r] of this step and is token number position[r] of it, counted from 0; the rows of
+// a sequence are consecutive and in order. Token t of sequence s lies in page page_table[s * max_pages + t /
+// kPageTokens].
+struct StepView {
+  std::int32_t n_rows = 0;
+  std::int32_t n_sequences = 0;
+  const std::int32_t* sequence = nullptr;    // (n_rows)
+  const std::int32_t* position = nullptr;    // (n_rows)
+  const std::int32_t* page_table = nullptr;  // (n_sequences, max_pages)
+  std::int32_t max_pages = 0;
+  std::span<const StateView> states;  // by the state's number in the model
+};
+
+}  // namespace galago::ops
