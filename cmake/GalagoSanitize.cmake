@@ -1,0 +1,15 @@
+# GALAGO_SANITIZE=address,undefined or thread: every target is built with these sanitizers. A finding ends the program,
+# so no test passes over it. -O1 and line tables only: twice as fast to build, and quick enough to run.
+if(GALAGO_SANITIZE)
+  set(GALAGO_SANITIZE_FLAGS -fsanitize=${GALAGO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_options(${GALAGO_SANITIZE_FLAGS} -O1 -g1)
+  add_link_options(${GALAGO_SANITIZE_FLAGS})
+endif()
+
+# Fuzzers need libFuzzer, which comes with clang, and a sanitizer to notice what goes wrong. Coverage is recorded in
+# the whole library: a fuzzer sees only the code that reports to it.
+set(GALAGO_FUZZ OFF)
+if(GALAGO_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  set(GALAGO_FUZZ ON)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

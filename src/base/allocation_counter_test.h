@@ -1,0 +1,43 @@
+// Counts the heap allocations of a test program, on all threads. Include it in one file of the program.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GALAGO_SANITIZER_ALLOCATES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define GALAGO_SANITIZER_ALLOCATES 1
+#endif
+#endif
+
+namespace galago {
+inline std::atomic<std::int64_t> allocations{0};
+inline std::int64_t allocation_count() { return allocations.load(); }
+}  // namespace galago
+
+#ifdef GALAGO_SANITIZER_ALLOCATES
+
+// Sanitizers bring operator new of their own, and a hook.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, std::size_t),
+                                                         void (*on_free)(const volatile void*));
+namespace galago {
+inline const int allocation_hook = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, std::size_t) { allocations.fetch_add(1, std::memory_order_relaxed); },
+    [](const volatile void*) {});
+}  // namespace galago
+
+#else
+
+void* operator new(std::size_t size) {
+  galago::allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+#endif
