@@ -1,0 +1,262 @@
+// What the CPU kernels take: plain structs of pointers, sizes and strides. Included by the units that are compiled per
+// instruction set, so it holds no function: an inline function compiled there could be the copy the linker keeps.
+// Strides count elements of the pointed-to type unless they say bytes; ranges are half open, so that a caller hands out
+// any part of the rows, tiles or heads to any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace galago::cpu {
+
+constexpr int kTileRows = 16;          // output rows of a weight tile: one 64-byte vector holds 4 k of each
+constexpr int kQuantGroup = 32;        // activations that share one scale
+constexpr int kPageTokens = 64;        // tokens of a KV page, and the block of the online softmax
+constexpr int kMaxDenseHeadDim = 256;  // attention_dense keeps a transposed block of keys on the stack
+
+// 32 activations as int8 codes: x ~ scale * code. The sums let a kernel fold a weight's zero point into the dot
+// product.
+struct QuantBlock {
+  float scale;             // absmax / 127
+  float scaled_sum;        // scale * sum(codes)
+  std::int32_t bias;       // -8 * sum(codes)
+  std::int32_t high_bias;  // -8 * sum(codes[16..31])
+  std::int8_t codes[kQuantGroup];
+};
+static_assert(sizeof(QuantBlock) == 48);
+
+// x: (rows, cols) to (rows, ceil(cols / 32)) blocks; the last one is padded with zeros.
+struct QuantizeArgs {
+  const float* x;
+  std::int64_t x_stride;
+  QuantBlock* y;
+  std::int64_t y_stride;
+  std::int64_t cols;
+  std::int64_t first_row, last_row;
+};
+
+// s = x + residual; y = norm(s) * weight + bias. Every output but one may be null; so may residual, weight and bias.
+struct NormArgs {
+  const float* x;
+  std::int64_t x_stride;
+  const float* residual;
+  std::int64_t residual_stride;
+  float* sum;  // receives s; may be x or residual
+  std::int64_t sum_stride;
+  const float* weight;  // (cols)
+  const float* bias;    // (cols)
+  float* y;             // may be x
+  std::int64_t y_stride;
+  QuantBlock* quantized;  // the same values as y, quantized
+  std::int64_t quantized_stride;
+  std::int64_t cols;
+  float eps;
+  bool weight_plus_one;  // the checkpoint stores weight - 1 (Gemma)
+  std::int64_t first_row, last_row;
+};
+
+enum class BinaryOp : std::uint8_t { kAdd, kMul, kSub };
+
+// y = op(a, b); a stride of 0 repeats one row. y may be a or b.
+struct BinaryArgs {
+  BinaryOp op;
+  const float* a;
+  std::int64_t a_stride;
+  const float* b;
+  std::int64_t b_stride;
+  float* y;
+  std::int64_t y_stride;
+  std::int64_t cols;
+  std::int64_t first_row, last_row;
+};
+
+enum class UnaryOp : std::uint8_t {
+  kCopy,
+  kSilu,
+  kGelu,       // with erf
+  kGeluTanh,   // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+  kQuickGelu,  // x * sigmoid(1.702 x)
+  kRelu,
+  kTanh,
+  kSigmoid,
+  kExp,
+  kErf,
+};
+
+// y = op(x) * scale. y may be x.
+struct UnaryArgs {
+  UnaryOp op;
+  float scale;
+  const float* x;
+  std::int64_t x_stride;
+  float* y;
+  std::int64_t y_stride;
+  std::int64_t cols;
+  std::int64_t first_row, last_row;
+};
+
+// y = op(gate) * up, as f32, quantized, or both (a null output is left out). y may be gate or up.
+struct GatedArgs {
+  UnaryOp op;
+  const float* gate;
+  std::int64_t gate_stride;
+  const float* up;
+  std::int64_t up_stride;
+  float* y;
+  std::int64_t y_stride;
+  QuantBlock* quantized;
+  std::int64_t quantized_stride;
+  std::int64_t cols;
+  std::int64_t first_row, last_row;
+};
+
+// How the weights of a linear are stored; packing.h has the layouts.
+enum class WeightKind : std::uint8_t {
+  kRows,  // the file's own rows, expanded by their reference codec
+  kF32,
+  kF16,
+  kBF16,
+  kQ8_0,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+};
+
+// Expands `elements` consecutive weights (whole blocks) to f32.
+using DecodeRow = void (*)(const std::byte* blocks, float* out, std::int64_t elements);
+
+// A weight matrix (rows, cols): output rows, input columns.
+struct WeightView {
+  WeightKind kind;
+  const std::byte* data;  // tiles; of kRows: source row 0
+  std::int64_t rows, cols;
+  std::int64_t tile_bytes;
+  // Of kRows alone:
+  std::int64_t row_bytes;          // from one source row to the next
+  const std::uint32_t* row_order;  // output row i is source row row_order[i]; null: i
+  DecodeRow decode_row;
+  std::int32_t block_elements;
+  std::int32_t block_bytes;
+};
+
+// y = x W^T + bias + residual over rows [first_row, last_row) and tiles [first_tile, last_tile) of 16 output columns.
+// linear_int8 reads `quantized` and takes every kind from kQ8_0 on; linear_f32 reads `x` and takes every kind.
+struct LinearArgs {
+  WeightView weight;
+  const float* x;
+  std::int64_t x_stride;
+  const QuantBlock* quantized;
+  std::int64_t quantized_stride;
+  const float* bias;      // (weight.rows) or null
+  const float* residual;  // (rows, weight.rows) or null; may be y
+  std::int64_t residual_stride;
+  float* y;
+  std::int64_t y_stride;
+  std::int64_t first_row, last_row;
+  std::int64_t first_tile, last_tile;
+};
+
+// Rotates the first rope_dim elements of each head; the rest are copied. y may be x.
+struct RopeArgs {
+  const float* x;
+  std::int64_t x_stride;  // between rows; heads are head_dim apart
+  float* y;
+  std::int64_t y_stride;
+  const float* cos;  // (rows, rope_dim / 2)
+  const float* sin;
+  std::int64_t table_stride;
+  std::int64_t n_heads, head_dim, rope_dim;
+  bool interleaved;  // pairs (2i, 2i + 1); otherwise (i, i + rope_dim / 2)
+  std::int64_t first_row, last_row;
+};
+
+enum class KvType : std::uint8_t { kF32, kF16 };
+
+// One layer's pages. Page p is at base + p * page_bytes and holds, of KvType,
+//   K transposed (n_kv_heads, k_dim, kPageTokens) at k_offset: vector lanes are keys, so scores need no horizontal
+//   sums, V (n_kv_heads, kPageTokens, v_dim) at v_offset.
+// Sequence s keeps its token t in page page_table[s * page_table_stride + t / kPageTokens].
+struct PagedKv {
+  std::byte* base;
+  std::int64_t page_bytes, k_offset, v_offset;
+  KvType type;
+  std::int64_t n_kv_heads, k_dim, v_dim;
+  const std::int32_t* page_table;
+  std::int64_t page_table_stride;
+};
+
+// Stores row r's keys and values as token position[r] of sequence[r].
+struct KvAppendArgs {
+  PagedKv kv;
+  const float* k;  // (rows, n_kv_heads * k_dim)
+  std::int64_t k_stride;
+  const float* v;  // (rows, n_kv_heads * v_dim)
+  std::int64_t v_stride;
+  const std::int32_t* sequence;
+  const std::int32_t* position;
+  std::int64_t first_row, last_row;
+};
+
+// Row r attends to its sequence's tokens [max(0, position + 1 - window), key_end), key_end = position + 1 unless given.
+// All of them must be appended. The softmax runs over whole pages from the first visible one.
+struct AttentionPagedArgs {
+  PagedKv kv;
+  const float* q;  // (rows, n_heads * k_dim)
+  std::int64_t q_stride;
+  float* y;  // (rows, n_heads * v_dim)
+  std::int64_t y_stride;
+  const std::int32_t* sequence;
+  const std::int32_t* position;
+  const std::int32_t* key_end;  // or null
+  std::int64_t n_heads;         // a multiple of n_kv_heads
+  float scale;
+  float softcap;        // 0: none; s = softcap * tanh(s / softcap)
+  std::int64_t window;  // 0: none
+  std::int64_t first_row, last_row;
+  std::int64_t first_kv_head, last_kv_head;
+};
+
+// Attention without a cache. Segment i is rows [segments[i], segments[i + 1]); rows attend within their segment only.
+struct AttentionDenseArgs {
+  const float* q;  // (rows, n_heads * k_dim)
+  std::int64_t q_stride;
+  const float* k;  // (rows, n_kv_heads * k_dim)
+  std::int64_t k_stride;
+  const float* v;  // (rows, n_kv_heads * v_dim)
+  std::int64_t v_stride;
+  float* y;  // (rows, n_heads * v_dim)
+  std::int64_t y_stride;
+  const std::int32_t* segments;  // (n_segments + 1)
+  std::int64_t n_segments;
+  const std::uint8_t* key_mask;  // (rows), 0: nobody sees this key; or null
+  std::int64_t n_heads, n_kv_heads;
+  std::int64_t k_dim, v_dim;  // at most kMaxDenseHeadDim
+  float scale;
+  float softcap;
+  bool causal;
+  std::int64_t first_row, last_row;
+  std::int64_t first_kv_head, last_kv_head;
+};
+
+// The kernels of one instruction set.
+struct KernelTable {
+  const char* isa;
+  void (*quantize_rows)(const QuantizeArgs&);
+  void (*rms_norm)(const NormArgs&);    // y = s / sqrt(mean(s^2) + eps) * weight; also fused with add and quantize
+  void (*layer_norm)(const NormArgs&);  // y = (s - mean) / sqrt(var + eps) * weight + bias
+  void (*binary)(const BinaryArgs&);
+  void (*unary)(const UnaryArgs&);
+  void (*gated)(const GatedArgs&);
+  void (*linear_int8)(const LinearArgs&);
+  void (*linear_f32)(const LinearArgs&);
+  void (*rope)(const RopeArgs&);
+  void (*kv_append)(const KvAppendArgs&);
+  void (*attention_paged)(const AttentionPagedArgs&);
+  void (*attention_dense)(const AttentionDenseArgs&);
+};
+
+}  // namespace galago::cpu
