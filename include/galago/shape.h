@@ -22,11 +22,16 @@ class Dim {
   // A symbol that takes its name from the input it belongs to.
   static Dim up_to(std::int64_t bound) { return symbol("n", bound); }
 
+  // {"tokens", Dim::up_to(512)}: a bound with a name.
+  Dim(const char* name, const Dim& bound) : Dim(symbol(name, bound.bound())) {}
+
   bool is_constant() const { return symbol_ == nullptr; }
   // The name of the symbol; empty for a constant.
   const std::string& name() const;
   // The largest value it can take.
   std::int64_t bound() const { return is_constant() ? offset_ : at(symbol_->bound); }
+  // The largest value of the symbol itself; 0 for a constant.
+  std::int64_t symbol_bound() const { return is_constant() ? 0 : symbol_->bound; }
   // The value where the symbol has the value `symbol_value` (ignored by constants).
   std::int64_t at(std::int64_t symbol_value) const;
 

@@ -223,7 +223,7 @@ std::string Tensor::to_string() const {
   std::string text = type().to_string();
   if (trace() != nullptr) return text + " (traced)";
   constexpr std::size_t kShown = 8;
-  const auto append = [&text](auto values) {
+  const auto append = [&](auto values) {
     text += " [";
     for (std::size_t i = 0; i < std::min(values.size(), kShown); ++i)
       text += fmt::format("{}{:.6g}", i ? ", " : "", double(values[i]));

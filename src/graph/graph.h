@@ -1,0 +1,88 @@
+// A traced computation: values with types, nodes in program order.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "galago/tensor.h"
+#include "ops/any_op.h"
+#include "ops/step.h"
+
+namespace galago::graph {
+
+struct Graph;
+
+using ValueId = int;  // index into Graph::values
+
+// The name of graphs that are bodies of fused nodes.
+inline constexpr std::string_view kFragmentName = "fragment";
+
+struct Value {
+  TensorType type;
+  std::string name;    // of an input or a weight; empty for intermediate values
+  Tensor constant;     // ok() for weights and other constants
+  std::string layout;  // how the pack pass stores a weight ("q4_1 tile16"); empty: as it is
+
+  bool is_constant() const { return constant.ok(); }
+};
+
+// Several nodes that run as one. The body keeps them, so the fused node has a reference, a type and a printout.
+struct Fused {
+  std::string pattern;  // what a backend matches: "linears", "gated_act", "add_norm", "rope_append"
+  std::shared_ptr<const Graph> body;
+};
+
+struct Node {
+  std::variant<ops::AnyOp, Fused> op;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+  std::string backend;  // set by the place pass
+
+  const Fused* fused() const { return std::get_if<Fused>(&op); }
+  // The plain op as an Op, or nullptr when it is another or a fused node.
+  template <class Op>
+  const Op* as() const {
+    const auto* plain = std::get_if<ops::AnyOp>(&op);
+    return plain == nullptr ? nullptr : std::get_if<Op>(plain);
+  }
+};
+
+struct Graph {
+  std::string name;
+  std::vector<Value> values;
+  std::vector<Node> nodes;  // in program order; nodes with state keep theirs
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+  std::vector<std::string> output_names;  // one for each output
+  std::vector<ops::StateSpec> states;     // typed state of the layers, by number
+
+  Value& value(ValueId id) { return values[static_cast<std::size_t>(id)]; }
+  const Value& value(ValueId id) const { return values[static_cast<std::size_t>(id)]; }
+  ValueId add_value(Value value);
+};
+
+// "linear", or the pattern of a fused node.
+std::string_view name(const Node& node);
+bool has_state(const Node& node);
+// The types of a node's outputs by its shape rule.
+Result<ops::TensorTypes> infer(const Node& node, std::span<const TensorType> inputs);
+
+// For each value: the node that computes it (-1 for inputs and constants) and the nodes that read it.
+struct Uses {
+  std::vector<int> producer;
+  std::vector<std::vector<int>> readers;
+  explicit Uses(const Graph& graph);
+  // Whether `id` is read by exactly one node and is no output of the graph.
+  bool read_once(const Graph& graph, ValueId id) const;
+};
+
+// The symbols of a graph's inputs ("tokens" up to 512), each once, in the order of first use.
+struct SymbolBound {
+  std::string name;
+  std::int64_t bound = 0;
+};
+std::vector<SymbolBound> symbols(const Graph& graph);
+
+}  // namespace galago::graph

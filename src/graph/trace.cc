@@ -1,0 +1,81 @@
+#include "graph/trace.h"
+
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "graph/verifier.h"
+#include "ops/executor.h"
+
+namespace galago::graph {
+namespace {
+
+class Tracer : public ops::Executor {
+ public:
+  explicit Tracer(Graph& graph) : graph_(graph) {}
+
+  std::vector<Tensor> run(const ops::AnyOp& op, std::span<const Tensor> inputs, const ops::StepView*) override {
+    Node node{.op = op};
+    ops::TensorTypes types;
+    for (const Tensor& input : inputs) {
+      auto id = value_of(input);
+      if (!id.ok()) return {Tensor::failed(std::move(id).error())};
+      node.inputs.push_back(*id);
+      types.push_back(graph_.value(*id).type);
+    }
+    auto results = ops::infer(op, types);
+    if (!results.ok()) return {Tensor::failed(std::move(results).error())};
+    std::vector<Tensor> outputs;
+    for (TensorType& type : *results) {
+      const ValueId id = graph_.add_value({.type = type});
+      node.outputs.push_back(id);
+      outputs.push_back(Tensor::traced(std::move(type), &graph_, id));
+    }
+    graph_.nodes.push_back(std::move(node));
+    return outputs;
+  }
+
+  // The value of a tensor of this trace; any other tensor becomes a constant, once.
+  Result<ValueId> value_of(const Tensor& tensor) {
+    if (!tensor.ok()) return tensor.error();
+    if (tensor.trace() == &graph_) return tensor.traced_value();
+    if (tensor.trace() != nullptr) {
+      return error(ErrorCode::kInvalidArgument, "{}: a value of another trace was used", graph_.name);
+    }
+    const auto known = constants_.find(tensor.identity());
+    if (known != constants_.end()) return known->second;
+    const ValueId id = graph_.add_value({.type = tensor.type(), .name = tensor.name(), .constant = tensor});
+    constants_.emplace(tensor.identity(), id);
+    return id;
+  }
+
+ private:
+  Graph& graph_;
+  std::unordered_map<const void*, ValueId> constants_;
+};
+
+}  // namespace
+
+Result<Graph> trace(std::string name, std::span<const TraceInput> inputs, std::vector<ops::StateSpec> states,
+                    const TracedFunction& function) {
+  Graph graph;
+  graph.name = std::move(name);
+  graph.states = std::move(states);
+  std::vector<Tensor> arguments;
+  for (const TraceInput& input : inputs) {
+    const ValueId id = graph.add_value({.type = input.type, .name = input.name});
+    graph.inputs.push_back(id);
+    arguments.push_back(Tensor::traced(input.type, &graph, id).with_name(input.name));
+  }
+  Tracer tracer(graph);
+  const ops::ExecutorScope scope(tracer);
+  for (NamedTensor& result : function(arguments)) {
+    GALAGO_TRY(const ValueId id, tracer.value_of(result.tensor));
+    graph.outputs.push_back(id);
+    graph.output_names.push_back(std::move(result.name));
+  }
+  GALAGO_CHECK(verify(graph));
+  return graph;
+}
+
+}  // namespace galago::graph
