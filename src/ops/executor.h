@@ -13,11 +13,12 @@ namespace galago::ops {
 class Executor {
  public:
   virtual ~Executor() = default;
-  // The op's outputs. `step` is nullptr unless the op has state. Failures are returned as failed tensors.
+  // The op's outputs. `step` is nullptr unless the op has state. A failure is returned as one failed tensor, by ops
+  // without outputs too.
   virtual std::vector<Tensor> run(const AnyOp& op, std::span<const Tensor> inputs, const StepView* step) = 0;
 };
 
-// Runs scalar references at once.
+// Runs scalar references at once. Traced tensors are refused: their numbers do not exist yet.
 Executor& reference_executor();
 
 // The executor of this thread: the reference unless another is installed.
@@ -35,7 +36,7 @@ class ExecutorScope {
   Executor* previous_;
 };
 
-// Runs `op` through the current executor. When an input has failed, every output fails with its error.
+// Runs `op` through the current executor. When an input has failed, the only output is a tensor failed with its error.
 std::vector<Tensor> apply(const AnyOp& op, std::span<const Tensor> inputs, const StepView* step = nullptr);
 // The same for ops with one output.
 Tensor apply_one(const AnyOp& op, std::initializer_list<Tensor> inputs, const StepView* step = nullptr);

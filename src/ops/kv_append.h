@@ -15,4 +15,7 @@ struct KvAppend {
   Status reference(const ReferenceCall& call) const;
 };
 
+// Fails with the error of k or v when they have one. `step` may be nullptr while tracing.
+Status kv_append(const Tensor& k, const Tensor& v, int state, const StepView* step);
+
 }  // namespace galago::ops

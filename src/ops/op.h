@@ -64,11 +64,31 @@ class FieldVisitor {
   void operator()(std::string_view name, const std::vector<std::int64_t>& values);
 };
 
-// Shape-rule checks whose messages name the op and the input: "linear: input 1 (weight) is ...; expected ...".
-Status expect_inputs(std::string_view op, std::span<const TensorType> inputs, std::size_t least, std::size_t most);
-Status expect_rank(std::string_view op, std::span<const TensorType> inputs, std::size_t index, int rank);
-Status expect_dim(std::string_view op, std::span<const TensorType> inputs, std::size_t index, int dim,
-                  const Dim& expected);
-Status expect_dtype(std::string_view op, std::span<const TensorType> inputs, std::size_t index, DType dtype);
+// The most dims a tensor may have.
+inline constexpr int kMaxRank = 8;
+
+// The inputs of a shape rule with their names, and checks whose messages name both and the op:
+// "linear: input 1 (weight) is f32 (3, 4); expected size 5 in dim 1".
+class InputTypes {
+ public:
+  InputTypes(std::string_view op, std::span<const TensorType> types, std::vector<std::string_view> names)
+      : op_(op), types_(types), names_(std::move(names)) {}
+
+  // Between `least` and `most` inputs, each of at most kMaxRank dims. Call it before the others.
+  Status count(std::size_t least, std::size_t most) const;
+  Status dtype(std::size_t index, DType expected) const;
+  Status rank(std::size_t index, int expected) const;
+  // f32 or i32 with so many dims.
+  Status is(std::size_t index, DType expected_dtype, int expected_rank) const;
+  // f32 with at least one dim.
+  Status is_rows(std::size_t index) const;
+  Status dim(std::size_t index, int dim, const Dim& expected) const;
+  Error mismatch(std::size_t index, std::string_view expected) const;
+
+ private:
+  std::string_view op_;
+  std::span<const TensorType> types_;
+  std::vector<std::string_view> names_;
+};
 
 }  // namespace galago::ops

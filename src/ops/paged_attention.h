@@ -13,12 +13,15 @@ struct PagedAttention {
   int kv_heads = 0;
   int v_dim = 0;
   float scale = 1.0f;
-  int window = 0;         // keys older than this many tokens are masked; 0: none
+  int window = 0;         // a row sees this many keys, its own the last; 0: all
   float soft_cap = 0.0f;  // scores become soft_cap * tanh(score / soft_cap); 0: none
 
   void fields(FieldVisitor& visit) const;
   Result<TensorTypes> infer(std::span<const TensorType> inputs) const;
   Status reference(const ReferenceCall& call) const;
 };
+
+// `step` may be nullptr while tracing.
+Tensor paged_attention(const Tensor& q, const PagedAttention& op, const StepView* step);
 
 }  // namespace galago::ops

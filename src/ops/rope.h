@@ -19,4 +19,6 @@ struct Rope {
   Status reference(const ReferenceCall& call) const;
 };
 
+Tensor rope(const Tensor& x, const Tensor& positions, const Tensor& inv_freq, const Rope& op);
+
 }  // namespace galago::ops

@@ -43,14 +43,16 @@ struct Static {
 using StateSpec = std::variant<Paged, Recurrent, Static>;
 
 std::string to_string(const StateSpec& spec);
-// Bytes of one page of a Paged state with keys and values of `dtype` (f32 or f16).
+// Bytes of one page of a Paged state with keys and values of `dtype` (f32 or f16); 2^64 - 1, which no allocation
+// grants, where they overflow.
 std::uint64_t page_bytes(const Paged& spec, DType dtype);
 
-// One layer's state in memory. Page p starts at data + p * page_bytes.
+// One layer's state in memory. Page p starts at data + p * page_bytes; a page number outside [0, n_pages) is an error.
 struct StateView {
   std::byte* data = nullptr;
   std::uint64_t page_bytes = 0;
   DType dtype = DType::kF32;
+  std::int32_t n_pages = 0;
 };
 
 // What a step's stateful ops need to know about its rows. The arrays belong to the caller.
