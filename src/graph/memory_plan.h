@@ -1,0 +1,31 @@
+// Where each value of a graph lives in the one arena of its program, decided by liveness before anything runs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace galago::graph {
+
+inline constexpr std::int64_t kArenaAlignment = 64;  // bytes: a cache line, and the widest vector
+
+// Offsets are planned for the bounds of all symbols, so they do not move between runs.
+struct MemoryPlan {
+  std::vector<std::int64_t> offsets;  // of each value in bytes; -1: not in the arena (inputs, constants)
+  std::vector<std::int64_t> sizes;    // bytes of each value at the bounds
+  std::vector<ValueId> storage;       // the value whose bytes each value shares (itself, or what it reshapes)
+  std::vector<std::int64_t> scratch;  // offset of each node's scratch; -1: none
+  std::vector<std::int64_t> scratch_sizes;
+  std::int64_t peak_bytes = 0;  // the arena's size
+};
+
+// `scratch_bytes` tells what a node needs while it runs. Fails when sizes overflow.
+Result<MemoryPlan> plan_memory(const Graph& graph, const std::function<std::int64_t(const Node&)>& scratch_bytes);
+
+// The plan as a table: value, bytes, offset, lifetime; with the peak.
+std::string to_text(const MemoryPlan& plan, const Graph& graph);
+
+}  // namespace galago::graph

@@ -1,0 +1,136 @@
+#include "graph/rewrite.h"
+
+#include <algorithm>
+
+namespace galago::graph {
+namespace {
+
+bool contains(std::span<const int> sorted, int n) { return std::binary_search(sorted.begin(), sorted.end(), n); }
+
+// Copies `id` of `graph` into `body` once; `copies` remembers where it went (-1: not yet).
+ValueId copy_value(const Graph& graph, ValueId id, Graph& body, std::vector<ValueId>& copies) {
+  ValueId& copy = copies[static_cast<std::size_t>(id)];
+  if (copy < 0) {
+    const Value& value = graph.value(id);
+    copy = body.add_value({.type = value.type, .name = value.name});
+  }
+  return copy;
+}
+
+}  // namespace
+
+void fuse(Graph& graph, std::span<const int> members, std::string pattern, bool at_first) {
+  const Uses uses(graph);
+  auto body = std::make_shared<Graph>();
+  body->name = kFragmentName;
+  body->states = graph.states;
+  std::vector<ValueId> copies(graph.values.size(), -1);
+  Node fused_node;
+  for (const int m : members) {
+    const Node& node = graph.nodes[static_cast<std::size_t>(m)];
+    Node part{.op = node.op, .backend = node.backend};
+    for (const ValueId id : node.inputs) {
+      const bool inside = contains(members, uses.producer[static_cast<std::size_t>(id)]);
+      if (!inside && copies[static_cast<std::size_t>(id)] < 0) {
+        body->inputs.push_back(copy_value(graph, id, *body, copies));
+        fused_node.inputs.push_back(id);
+      }
+      part.inputs.push_back(copies[static_cast<std::size_t>(id)]);
+    }
+    for (const ValueId id : node.outputs) part.outputs.push_back(copy_value(graph, id, *body, copies));
+    body->nodes.push_back(std::move(part));
+    fused_node.backend = node.backend;
+  }
+  for (const int m : members) {
+    for (const ValueId id : graph.nodes[static_cast<std::size_t>(m)].outputs) {
+      const auto& readers = uses.readers[static_cast<std::size_t>(id)];
+      const bool leaves = std::any_of(readers.begin(), readers.end(), [&](int r) { return !contains(members, r); });
+      const bool is_output = std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
+      if (!leaves && !is_output) continue;
+      body->outputs.push_back(copies[static_cast<std::size_t>(id)]);
+      body->output_names.push_back("out" + std::to_string(body->outputs.size() - 1));
+      fused_node.outputs.push_back(id);
+    }
+  }
+  fused_node.op = Fused{std::move(pattern), std::move(body)};
+  const int place = at_first ? members.front() : members.back();
+  std::vector<Node> nodes;
+  for (int n = 0; n < static_cast<int>(graph.nodes.size()); ++n) {
+    if (n == place) {
+      nodes.push_back(std::move(fused_node));
+    } else if (!contains(members, n)) {
+      nodes.push_back(std::move(graph.nodes[static_cast<std::size_t>(n)]));
+    }
+  }
+  graph.nodes = std::move(nodes);
+}
+
+bool can_fuse(const Graph& graph, std::span<const int> members, bool at_first) {
+  const Uses uses(graph);
+  const int place = at_first ? members.front() : members.back();
+  for (const int m : members) {
+    const Node& node = graph.nodes[static_cast<std::size_t>(m)];
+    for (const ValueId id : node.inputs) {
+      const int producer = uses.producer[static_cast<std::size_t>(id)];
+      if (producer >= place && !contains(members, producer)) return false;
+    }
+    for (const ValueId id : node.outputs) {
+      for (const int reader : uses.readers[static_cast<std::size_t>(id)]) {
+        if (reader < place && !contains(members, reader)) return false;
+      }
+    }
+  }
+  // Stateful nodes between the members would change places with them.
+  bool state_inside = false;
+  for (const int m : members) state_inside = state_inside || has_state(graph.nodes[static_cast<std::size_t>(m)]);
+  if (!state_inside) return true;
+  for (int n = members.front(); n <= members.back(); ++n) {
+    if (!contains(members, n) && has_state(graph.nodes[static_cast<std::size_t>(n)])) return false;
+  }
+  return true;
+}
+
+void replace_value(Graph& graph, ValueId from, ValueId to) {
+  for (Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+  std::replace(graph.outputs.begin(), graph.outputs.end(), from, to);
+}
+
+void remove_dead(Graph& graph) {
+  std::vector<bool> needed(graph.values.size(), false);
+  for (const ValueId id : graph.outputs) needed[static_cast<std::size_t>(id)] = true;
+  for (const ValueId id : graph.inputs) needed[static_cast<std::size_t>(id)] = true;
+  std::vector<bool> live(graph.nodes.size(), false);
+  for (std::size_t n = graph.nodes.size(); n-- > 0;) {
+    const Node& node = graph.nodes[n];
+    live[n] = has_state(node) || std::any_of(node.outputs.begin(), node.outputs.end(),
+                                             [&needed](ValueId id) { return needed[static_cast<std::size_t>(id)]; });
+    if (!live[n]) continue;
+    for (const ValueId id : node.inputs) needed[static_cast<std::size_t>(id)] = true;
+    for (const ValueId id : node.outputs) needed[static_cast<std::size_t>(id)] = true;
+  }
+  std::vector<Node> nodes;
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (live[n]) nodes.push_back(std::move(graph.nodes[n]));
+  }
+  graph.nodes = std::move(nodes);
+  // Close the gaps in the numbering of values.
+  std::vector<ValueId> renumbered(graph.values.size(), -1);
+  std::vector<Value> values;
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    if (!needed[i]) continue;
+    renumbered[i] = static_cast<ValueId>(values.size());
+    values.push_back(std::move(graph.values[i]));
+  }
+  graph.values = std::move(values);
+  const auto renumber = [&renumbered](std::vector<ValueId>& ids) {
+    for (ValueId& id : ids) id = renumbered[static_cast<std::size_t>(id)];
+  };
+  renumber(graph.inputs);
+  renumber(graph.outputs);
+  for (Node& node : graph.nodes) {
+    renumber(node.inputs);
+    renumber(node.outputs);
+  }
+}
+
+}  // namespace galago::graph
