@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "formats/chat_templates.h"
 #include "formats/gguf_metadata.h"
 #include "formats/stored_tensor.h"
 #include "galago/result.h"
@@ -24,12 +25,6 @@ using Json = nlohmann::ordered_json;  // as in base/json.h, which those who look
 namespace galago::formats {
 
 enum class ContainerFormat : std::uint8_t { kGguf, kHuggingFace };
-
-// A chat template by name: "default", "tool_use", "rag", ...
-struct ChatTemplate {
-  std::string name;
-  std::string text;
-};
 
 class Checkpoint {
  public:
@@ -61,7 +56,7 @@ class Checkpoint {
 
   // All chat templates, the default one first. GGUF: tokenizer.chat_template and its named variants. Hugging Face:
   // chat_template.jinja and additional_chat_templates/, else tokenizer_config.json, else chat_template.json.
-  Result<std::vector<ChatTemplate>> chat_templates() const;
+  Result<std::vector<NamedTemplate>> chat_templates() const;
   // One of them; nothing when the checkpoint has no template of that name.
   Result<std::optional<std::string>> chat_template(std::string_view name = "default") const;
 
@@ -69,7 +64,7 @@ class Checkpoint {
   Checkpoint() = default;
   static Result<std::shared_ptr<const Checkpoint>> open_gguf(const std::filesystem::path& path);
   static Result<std::shared_ptr<const Checkpoint>> open_hf(const std::filesystem::path& path);
-  Status index_tensors();
+  void index_tensors();
 
   ContainerFormat format_ = ContainerFormat::kGguf;
   std::filesystem::path path_;
