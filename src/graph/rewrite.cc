@@ -17,6 +17,38 @@ ValueId copy_value(const Graph& graph, ValueId id, Graph& body, std::vector<Valu
   return copy;
 }
 
+// Appends a member to the body: itself, or the parts of a member that is already fused.
+void append_part(const Node& node, Graph& body, const std::vector<ValueId>& copies) {
+  const auto copied = [&copies](ValueId id) { return copies[static_cast<std::size_t>(id)]; };
+  const Fused* fused = node.fused();
+  if (fused == nullptr) {
+    Node part{.op = node.op, .backend = node.backend};
+    for (const ValueId id : node.inputs) part.inputs.push_back(copied(id));
+    for (const ValueId id : node.outputs) part.outputs.push_back(copied(id));
+    body.nodes.push_back(std::move(part));
+    return;
+  }
+  const Graph& inner = *fused->body;
+  std::vector<ValueId> inner_copies(inner.values.size(), -1);
+  for (std::size_t i = 0; i < inner.inputs.size(); ++i) {
+    inner_copies[static_cast<std::size_t>(inner.inputs[i])] = copied(node.inputs[i]);
+  }
+  for (std::size_t i = 0; i < inner.outputs.size(); ++i) {
+    inner_copies[static_cast<std::size_t>(inner.outputs[i])] = copied(node.outputs[i]);
+  }
+  for (const Node& part : inner.nodes) {
+    for (const ValueId id : part.outputs) copy_value(inner, id, body, inner_copies);
+    append_part(part, body, inner_copies);
+  }
+}
+
+// Whether a value computed by a member is needed outside of the fused node.
+bool leaves(const Graph& graph, const Uses& uses, std::span<const int> members, ValueId id) {
+  const auto& readers = uses.readers[static_cast<std::size_t>(id)];
+  return std::any_of(readers.begin(), readers.end(), [&](int reader) { return !contains(members, reader); }) ||
+         std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
+}
+
 }  // namespace
 
 void fuse(Graph& graph, std::span<const int> members, std::string pattern, bool at_first) {
@@ -28,25 +60,19 @@ void fuse(Graph& graph, std::span<const int> members, std::string pattern, bool 
   Node fused_node;
   for (const int m : members) {
     const Node& node = graph.nodes[static_cast<std::size_t>(m)];
-    Node part{.op = node.op, .backend = node.backend};
     for (const ValueId id : node.inputs) {
-      const bool inside = contains(members, uses.producer[static_cast<std::size_t>(id)]);
-      if (!inside && copies[static_cast<std::size_t>(id)] < 0) {
-        body->inputs.push_back(copy_value(graph, id, *body, copies));
-        fused_node.inputs.push_back(id);
-      }
-      part.inputs.push_back(copies[static_cast<std::size_t>(id)]);
+      if (contains(members, uses.producer[static_cast<std::size_t>(id)])) continue;
+      if (copies[static_cast<std::size_t>(id)] >= 0) continue;
+      body->inputs.push_back(copy_value(graph, id, *body, copies));
+      fused_node.inputs.push_back(id);
     }
-    for (const ValueId id : node.outputs) part.outputs.push_back(copy_value(graph, id, *body, copies));
-    body->nodes.push_back(std::move(part));
+    for (const ValueId id : node.outputs) copy_value(graph, id, *body, copies);
+    append_part(node, *body, copies);
     fused_node.backend = node.backend;
   }
   for (const int m : members) {
     for (const ValueId id : graph.nodes[static_cast<std::size_t>(m)].outputs) {
-      const auto& readers = uses.readers[static_cast<std::size_t>(id)];
-      const bool leaves = std::any_of(readers.begin(), readers.end(), [&](int r) { return !contains(members, r); });
-      const bool is_output = std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
-      if (!leaves && !is_output) continue;
+      if (!leaves(graph, uses, members, id)) continue;
       body->outputs.push_back(copies[static_cast<std::size_t>(id)]);
       body->output_names.push_back("out" + std::to_string(body->outputs.size() - 1));
       fused_node.outputs.push_back(id);

@@ -1,0 +1,15 @@
+// fuse: neighbours that a backend runs in one pass over the data.
+#pragma once
+
+#include "graph/graph.h"
+
+namespace galago::graph {
+
+// Patterns, each applied wherever it fits:
+//   gated_act    act(gate) * up
+//   linears      [norm or gated_act] → linear, ... [→ + residual, of a single linear]
+//   add_norm     a + b → norm, when the sum is needed too
+//   rope_append  rope(k) → kv_append
+Result<Graph> fuse(Graph graph);
+
+}  // namespace galago::graph

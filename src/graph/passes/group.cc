@@ -1,0 +1,31 @@
+#include "graph/passes/group.h"
+
+#include "graph/rewrite.h"
+
+namespace galago::graph {
+namespace {
+
+// The linears of one backend that take `x` as their activations.
+std::vector<int> linears_of(const Graph& graph, const std::vector<int>& readers, ValueId x) {
+  std::vector<int> members;
+  for (const int reader : readers) {
+    const Node& node = graph.nodes[static_cast<std::size_t>(reader)];
+    if (node.as<ops::Linear>() == nullptr || node.inputs[0] != x) continue;
+    if (!members.empty() && graph.nodes[static_cast<std::size_t>(members[0])].backend != node.backend) continue;
+    members.push_back(reader);
+  }
+  return members;
+}
+
+}  // namespace
+
+Result<Graph> group(Graph graph) {
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    const Uses uses(graph);
+    const std::vector<int> members = linears_of(graph, uses.readers[i], static_cast<ValueId>(i));
+    if (members.size() > 1 && can_fuse(graph, members, /*at_first=*/true)) fuse(graph, members, "linears", true);
+  }
+  return graph;
+}
+
+}  // namespace galago::graph

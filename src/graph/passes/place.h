@@ -1,0 +1,13 @@
+// place: gives every node to the first backend that can run it.
+#pragma once
+
+#include <span>
+
+#include "graph/backend.h"
+
+namespace galago::graph {
+
+// `backends` in order of preference. Fails with each backend's reason when none can run a node.
+Result<Graph> place(Graph graph, std::span<const Backend* const> backends);
+
+}  // namespace galago::graph
