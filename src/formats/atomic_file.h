@@ -1,0 +1,35 @@
+// A file written piece by piece that appears complete or not at all.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "base/file.h"
+#include "galago/result.h"
+
+namespace galago::formats {
+
+class AtomicFile {
+ public:
+  // Creates a temporary beside `path`.
+  static Result<AtomicFile> create(const std::filesystem::path& path);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();  // removes the temporary unless committed
+
+  Status write(Bytes bytes);
+  Status write_zeros(std::uint64_t count);
+  // Flushes to disk and renames over the final path.
+  Status commit();
+
+ private:
+  AtomicFile(std::filesystem::path path, std::string temporary, int fd);
+
+  std::filesystem::path path_;
+  std::string temporary_;  // empty once moved from or committed
+  int fd_ = -1;
+};
+
+}  // namespace galago::formats
