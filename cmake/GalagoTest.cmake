@@ -1,0 +1,38 @@
+# Registers tests. Names begin with the sanitizers of the build ("asan.", "tsan."), because ./dev test runs the tests
+# of three builds in one ctest.
+set(GALAGO_TEST_PREFIX "")
+if(GALAGO_SANITIZE MATCHES "address")
+  set(GALAGO_TEST_PREFIX asan.)
+elseif(GALAGO_SANITIZE MATCHES "thread")
+  set(GALAGO_TEST_PREFIX tsan.)
+endif()
+
+# What a sanitizer build has to build for its tests.
+if(GALAGO_BUILD_TESTS)
+  add_custom_target(galago_tests)
+endif()
+
+# ThreadSanitizer costs minutes and finds races only where threads meet.
+set(GALAGO_TSAN_LAYERS base runtime)
+
+# galago_unit_test(<program> <layer>): each test case of a GoogleTest program becomes a test of ctest, so that skips are
+# counted and a failure is named. Under sanitizers, where starting a program is slow, the program is one test.
+#
+# Cases of one program share files of ::testing::TempDir(), so they run one after another, in a folder of their own.
+function(galago_unit_test program layer)
+  if(GALAGO_SANITIZE MATCHES "thread" AND NOT layer IN_LIST GALAGO_TSAN_LAYERS)
+    set_target_properties(${program} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
+  add_dependencies(galago_tests ${program})
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/${program}_files)
+  file(MAKE_DIRECTORY ${folder})
+  set(properties RESOURCE_LOCK ${GALAGO_TEST_PREFIX}${program} TIMEOUT 600 ENVIRONMENT TEST_TMPDIR=${folder})
+  if(GALAGO_SANITIZE)
+    add_test(NAME ${GALAGO_TEST_PREFIX}unit.${layer} COMMAND ${program} --gtest_brief=1)
+    set_tests_properties(${GALAGO_TEST_PREFIX}unit.${layer} PROPERTIES ${properties})
+  else()
+    gtest_discover_tests(${program} TEST_PREFIX ${layer}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                         PROPERTIES ${properties})
+  endif()
+endfunction()
