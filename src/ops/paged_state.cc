@@ -1,0 +1,88 @@
+#include "ops/paged_state.h"
+
+#include "base/error.h"
+#include "base/try.h"
+#include "quant/codec.h"
+
+namespace galago::ops {
+namespace {
+
+Status check_rows(std::string_view op, const StepView& step, std::int64_t n_rows) {
+  if (step.n_rows != n_rows) {
+    return error(ErrorCode::kInvalidArgument, "{}: {} rows in a step of {}", op, n_rows, step.n_rows);
+  }
+  const std::int64_t capacity = std::int64_t{step.max_pages} * kPageTokens;
+  for (std::int32_t row = 0; row < step.n_rows; ++row) {
+    if (step.sequence[row] < 0 || step.sequence[row] >= step.n_sequences) {
+      return error(ErrorCode::kOutOfRange, "{}: row {} belongs to sequence {}; the step has {}", op, row,
+                   step.sequence[row], step.n_sequences);
+    }
+    if (step.position[row] < 0 || step.position[row] >= capacity) {
+      return error(ErrorCode::kOutOfRange, "{}: row {} has position {}; its page table holds {} tokens", op, row,
+                   step.position[row], capacity);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<PagedState> PagedState::open(std::string_view op, const StepView* step, int state, const Paged& spec,
+                                    std::int64_t n_rows) {
+  if (step == nullptr) {
+    return error(ErrorCode::kInvalidArgument, "{}: there is no step; it reads state and runs only within one", op);
+  }
+  if (state < 0 || static_cast<std::size_t>(state) >= step->states.size()) {
+    return error(ErrorCode::kInvalidArgument, "{}: state {} of a step with {} states", op, state, step->states.size());
+  }
+  const StateView& view = step->states[static_cast<std::size_t>(state)];
+  if (view.dtype != DType::kF32 && view.dtype != DType::kF16) {
+    return error(ErrorCode::kUnsupported, "{}: state {} holds {}; expected f32 or f16", op, state, name(view.dtype));
+  }
+  const std::uint64_t needed = ops::page_bytes(spec, view.dtype);
+  if (view.page_bytes < needed) {
+    return error(ErrorCode::kInvalidArgument, "{}: state {} has pages of {} bytes; {} need {}", op, state,
+                 view.page_bytes, to_string(spec), needed);
+  }
+  GALAGO_CHECK(check_rows(op, *step, n_rows));
+  return PagedState(op, *step, state, spec);
+}
+
+Result<std::byte*> PagedState::page(std::int32_t sequence, std::int32_t token) const {
+  const std::int64_t entry = std::int64_t{sequence} * step_->max_pages + token / kPageTokens;
+  const std::int32_t number = step_->page_table[entry];
+  if (number < 0 || number >= view_->n_pages || view_->data == nullptr) {
+    return error(ErrorCode::kOutOfRange, "{}: token {} of sequence {} lies in page {}; the state has {} pages", op_,
+                 token, sequence, number, view_->n_pages);
+  }
+  return view_->data + static_cast<std::uint64_t>(number) * view_->page_bytes;
+}
+
+std::uint64_t PagedState::key_offset(std::int32_t token, std::int64_t head) const {
+  const auto row = static_cast<std::uint64_t>(head * kPageTokens + token % kPageTokens);
+  return row * static_cast<std::uint64_t>(spec_.k_dim) * (view_->dtype == DType::kF32 ? 4 : 2);
+}
+
+std::uint64_t PagedState::value_offset(std::int32_t token, std::int64_t head) const {
+  const auto keys = static_cast<std::uint64_t>(spec_.heads) * kPageTokens * static_cast<std::uint64_t>(spec_.k_dim);
+  const auto row = static_cast<std::uint64_t>(head * kPageTokens + token % kPageTokens);
+  return (keys + row * static_cast<std::uint64_t>(spec_.v_dim)) * (view_->dtype == DType::kF32 ? 4 : 2);
+}
+
+void PagedState::write_key(std::byte* page, std::int32_t token, std::int64_t head, const float* key) const {
+  quant::codec(view_->dtype).encode_row(key, page + key_offset(token, head), spec_.k_dim);
+}
+
+void PagedState::write_value(std::byte* page, std::int32_t token, std::int64_t head, const float* value) const {
+  quant::codec(view_->dtype).encode_row(value, page + value_offset(token, head), spec_.v_dim);
+}
+
+void PagedState::read_key(const std::byte* page, std::int32_t token, std::int64_t head, float* key) const {
+  quant::codec(view_->dtype).decode_row(page + key_offset(token, head), key, spec_.k_dim);
+}
+
+void PagedState::read_value(const std::byte* page, std::int32_t token, std::int64_t head, float* value) const {
+  quant::codec(view_->dtype).decode_row(page + value_offset(token, head), value, spec_.v_dim);
+}
+
+}  // namespace galago::ops

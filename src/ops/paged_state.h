@@ -1,0 +1,41 @@
+// A step's view of one layer's paged state, checked: every access names its op, row and limit when it is outside.
+#pragma once
+
+#include <string_view>
+
+#include "galago/result.h"
+#include "ops/step.h"
+
+namespace galago::ops {
+
+class PagedState {
+ public:
+  // Fails when there is no step, no such state, its pages are too small for `spec` or its dtype is not f32 or f16; when
+  // the step has not `n_rows` rows, or a row's sequence or position is outside the step's page table.
+  static Result<PagedState> open(std::string_view op, const StepView* step, int state, const Paged& spec,
+                                 std::int64_t n_rows);
+
+  // The page of token `token` of sequence `sequence`. Fails when the table names no page of the state there.
+  Result<std::byte*> page(std::int32_t sequence, std::int32_t token) const;
+
+  // The keys and values of one token and head, of k_dim and v_dim elements, within a page.
+  void write_key(std::byte* page, std::int32_t token, std::int64_t head, const float* key) const;
+  void write_value(std::byte* page, std::int32_t token, std::int64_t head, const float* value) const;
+  void read_key(const std::byte* page, std::int32_t token, std::int64_t head, float* key) const;
+  void read_value(const std::byte* page, std::int32_t token, std::int64_t head, float* value) const;
+
+ private:
+  PagedState(std::string_view op, const StepView& step, int state, const Paged& spec)
+      : op_(op), step_(&step), view_(&step.states[static_cast<std::size_t>(state)]), spec_(spec) {}
+
+  // Where the keys and values begin, in bytes from the start of a page.
+  std::uint64_t key_offset(std::int32_t token, std::int64_t head) const;
+  std::uint64_t value_offset(std::int32_t token, std::int64_t head) const;
+
+  std::string_view op_;
+  const StepView* step_;
+  const StateView* view_;
+  Paged spec_;
+};
+
+}  // namespace galago::ops
