@@ -69,6 +69,8 @@ class Tensor {
 
   Tensor with_name(std::string name) const;
   const std::string& name() const;
+  // The same bytes with other sizes; the number of elements stays, and there may be no row order.
+  Tensor with_shape(Shape shape) const;
   // The same stored data seen through an order of its rows (first dim); composes with an order it already has.
   Tensor with_rows(RowOrder order) const;
   const RowOrder& row_order() const;

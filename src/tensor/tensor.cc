@@ -194,6 +194,18 @@ const std::string& Tensor::name() const {
   return impl_ == nullptr ? none : impl_->name;
 }
 
+Tensor Tensor::with_shape(Shape shape) const {
+  if (!ok()) return *this;
+  if (!shape.is_constant() || shape.max_elements() != this->shape().max_elements() || row_order() ||
+      trace() != nullptr) {
+    return failed(galago::error(ErrorCode::kInvalidArgument, "{}: {} cannot be seen as {}", name(),
+                                this->shape().to_string(), shape.to_string()));
+  }
+  auto reshaped = std::make_shared<Impl>(*impl_);
+  reshaped->type.shape = std::move(shape);
+  return Tensor(std::move(reshaped));
+}
+
 Tensor Tensor::with_rows(RowOrder order) const {
   if (!ok() || !order) return *this;
   const auto rows = shape().rank() < 2 ? Dim(0) : shape().dim(0);
