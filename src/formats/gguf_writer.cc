@@ -14,9 +14,16 @@
 namespace galago::formats {
 namespace {
 
+constexpr std::uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr std::uint32_t kVersion = 3;
 
-void append(std::vector<std::byte>& out, Bytes bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+// Not insert(): g++ 12 warns of overflows that are not there when it inlines that.
+void append(std::vector<std::byte>& out, Bytes bytes) {
+  if (bytes.empty()) return;
+  const std::size_t end = out.size();
+  out.resize(end + bytes.size());
+  std::memcpy(out.data() + end, bytes.data(), bytes.size());
+}
 
 template <class T>
 void append_number(std::vector<std::byte>& out, T value) {
@@ -117,7 +124,7 @@ Status GgufWriter::check() const {
 
 std::vector<std::byte> GgufWriter::header() const {
   std::vector<std::byte> out;
-  for (const char c : {'G', 'G', 'U', 'F'}) out.push_back(static_cast<std::byte>(c));
+  append_number(out, kMagic);
   append_number(out, kVersion);
   append_number<std::uint64_t>(out, tensors_.size());
   append_number<std::uint64_t>(out, keys_.size());
