@@ -1,0 +1,138 @@
+// y = x W^T from weights of any kind and f32 activations. Panels of weights are expanded to f32 in L1 (f32 tiles are
+// read where they lie), then multiplied with up to 64 rows. Sums run along K in order, one fused multiply-add after the
+// other, also across panels: the bits of a row depend on nothing else.
+#pragma once
+
+#include "backends/cpu/kernels/linear_int8.inl.h"
+#include "backends/cpu/kernels/weights_f32.inl.h"
+
+namespace galago::cpu {
+
+constexpr std::int64_t kChunkRows = 64;      // rows that share an expanded panel; their sums take 8 KiB
+constexpr std::int64_t kPanelWeights = 256;  // k x tiles of a panel: 16 KiB of f32
+
+// sums[r][v] += over k: w[v][k] * x[r][k], for kVectors vectors of lanes starting at lane group `group`.
+template <class Isa, int kVectors, int kRows>
+GALAGO_INLINE void f32_block(const float* w, std::int64_t tile_stride, int group, const float* x, std::int64_t x_stride,
+                             std::int64_t count, float* sums, std::int64_t sums_stride) {
+  using F32 = typename Isa::F32;
+  constexpr int kGroups = kTileRows / Isa::kLanes;
+  const float* from[kVectors];
+  F32 acc[kRows][kVectors];
+  GALAGO_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    from[v] = w + (group + v) / kGroups * tile_stride + (group + v) % kGroups * Isa::kLanes;
+  }
+  GALAGO_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    GALAGO_UNROLL
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = Isa::load(sums + r * sums_stride + (group + v) * Isa::kLanes);
+  }
+  for (std::int64_t k = 0; k < count; ++k) {
+    F32 weights[kVectors];
+    GALAGO_UNROLL
+    for (int v = 0; v < kVectors; ++v) weights[v] = Isa::load(from[v] + k * kTileRows);
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const F32 value = Isa::set1(x[r * x_stride + k]);
+      GALAGO_UNROLL
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = Isa::fma(weights[v], value, acc[r][v]);
+    }
+  }
+  GALAGO_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    GALAGO_UNROLL
+    for (int v = 0; v < kVectors; ++v) Isa::store(sums + r * sums_stride + (group + v) * Isa::kLanes, acc[r][v]);
+  }
+}
+
+// All lane groups of `tiles` tiles for `rows` rows, in steps of kRows, then of half as many.
+template <class Isa, int kRows>
+void f32_rows(const float* w, std::int64_t tile_stride, int tiles, const float* x, std::int64_t x_stride,
+              std::int64_t rows, std::int64_t count, float* sums, std::int64_t sums_stride) {
+  const int groups = tiles * (kTileRows / Isa::kLanes);
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows) {
+    int group = 0;
+    for (; group + Isa::kFloatVectors <= groups; group += Isa::kFloatVectors) {
+      f32_block<Isa, Isa::kFloatVectors, kRows>(w, tile_stride, group, x + row * x_stride, x_stride, count,
+                                                sums + row * sums_stride, sums_stride);
+    }
+    for (; group < groups; ++group) {
+      f32_block<Isa, 1, kRows>(w, tile_stride, group, x + row * x_stride, x_stride, count, sums + row * sums_stride,
+                               sums_stride);
+    }
+  }
+  if constexpr (kRows > 1) {
+    if (row < rows) {
+      f32_rows<Isa, kRows / 2>(w, tile_stride, tiles, x + row * x_stride, x_stride, rows - row, count,
+                               sums + row * sums_stride, sums_stride);
+    }
+  }
+}
+
+// `tiles` tiles from `tile` on, rows [first, last) of at most kChunkRows.
+template <class Isa, WeightKind kKind, int kTiles>
+void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t first, std::int64_t last) {
+  constexpr std::int64_t kWidth = kTiles * kTileRows, kPanel = kPanelWeights / kTiles;
+  alignas(64) float sums[kChunkRows * kWidth];
+  alignas(64) float panel[kKind == WeightKind::kF32 ? 1 : kPanelWeights * kTileRows];
+  const auto* data = reinterpret_cast<const std::uint8_t*>(a.weight.data) + tile * a.weight.tile_bytes;
+  const std::int64_t rows = last - first;
+  for (std::int64_t i = 0; i < rows * kWidth; ++i) sums[i] = 0.0f;
+  for (std::int64_t k = 0; k < a.weight.cols; k += kPanel) {
+    const std::int64_t count = a.weight.cols - k < kPanel ? a.weight.cols - k : kPanel;
+    const float* w = panel;
+    std::int64_t tile_stride = kPanel * kTileRows;
+    if constexpr (kKind == WeightKind::kF32) {
+      w = reinterpret_cast<const float*>(data) + k * kTileRows;
+      tile_stride = a.weight.tile_bytes / 4;
+    } else if constexpr (kKind == WeightKind::kRows) {
+      expand_rows<Isa>(a.weight, tile, k, count, panel);
+    } else {
+      for (int t = 0; t < tiles; ++t) {
+        expand_tile<Isa, kKind>(data + t * a.weight.tile_bytes, k, count, panel + t * tile_stride);
+      }
+    }
+    f32_rows<Isa, Isa::kFloatRows>(w, tile_stride, tiles, a.x + first * a.x_stride + k, a.x_stride, rows, count, sums,
+                                   kWidth);
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t lane = 0; lane < tiles * kTileRows; lane += Isa::kLanes) {
+      const std::int64_t column = tile * kTileRows + lane;
+      if (column < a.weight.rows) store_output<Isa>(a, first + r, column, Isa::load(sums + r * kWidth + lane));
+    }
+  }
+}
+
+template <class Isa, WeightKind kKind>
+void linear_f32_kind(const LinearArgs& a) {
+  constexpr int kTiles = kKind == WeightKind::kRows ? 1 : Isa::kFloatTiles;
+  for (std::int64_t row = a.first_row; row < a.last_row; row += kChunkRows) {
+    const std::int64_t last = row + kChunkRows < a.last_row ? row + kChunkRows : a.last_row;
+    for (std::int64_t tile = a.first_tile; tile < a.last_tile; tile += kTiles) {
+      const std::int64_t tiles = a.last_tile - tile < kTiles ? a.last_tile - tile : kTiles;
+      f32_tiles<Isa, kKind, kTiles>(a, tile, static_cast<int>(tiles), row, last);
+    }
+  }
+}
+
+template <class Isa>
+void linear_f32(const LinearArgs& a) {
+  switch (a.weight.kind) {
+    case WeightKind::kRows: return linear_f32_kind<Isa, WeightKind::kRows>(a);
+    case WeightKind::kF32: return linear_f32_kind<Isa, WeightKind::kF32>(a);
+    case WeightKind::kF16: return linear_f32_kind<Isa, WeightKind::kF16>(a);
+    case WeightKind::kBF16: return linear_f32_kind<Isa, WeightKind::kBF16>(a);
+    case WeightKind::kQ8_0: return linear_f32_kind<Isa, WeightKind::kQ8_0>(a);
+    case WeightKind::kQ4_0: return linear_f32_kind<Isa, WeightKind::kQ4_0>(a);
+    case WeightKind::kQ4_1: return linear_f32_kind<Isa, WeightKind::kQ4_1>(a);
+    case WeightKind::kQ5_0: return linear_f32_kind<Isa, WeightKind::kQ5_0>(a);
+    case WeightKind::kQ5_1: return linear_f32_kind<Isa, WeightKind::kQ5_1>(a);
+    case WeightKind::kQ4_K: return linear_f32_kind<Isa, WeightKind::kQ4_K>(a);
+    case WeightKind::kQ5_K: return linear_f32_kind<Isa, WeightKind::kQ5_K>(a);
+    case WeightKind::kQ6_K: return linear_f32_kind<Isa, WeightKind::kQ6_K>(a);
+  }
+}
+
+}  // namespace galago::cpu
