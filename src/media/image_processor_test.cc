@@ -94,9 +94,12 @@ TEST(ImageProcessorTest, AffordsPanoramas) {
   const auto middle = process(strip, {});
   ASSERT_TRUE(middle.ok()) << middle.error().message;
   EXPECT_EQ(middle->width, 224);
-  const auto padded = process(strip, {}, /*pad_to_square=*/true);
-  ASSERT_TRUE(padded.ok()) << padded.error().message;
-  EXPECT_EQ(padded->height, 224);
+  // The square around each of these has 10^10 pixels and more.
+  for (const Image& thin : {strip, noise(2, 100'000, 1), noise(1, 1'000'000, 1)}) {
+    const auto padded = process(thin, {}, /*pad_to_square=*/true);
+    ASSERT_TRUE(padded.ok()) << padded.error().message;
+    EXPECT_EQ(padded->height, 224);
+  }
 }
 
 }  // namespace

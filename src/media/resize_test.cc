@@ -61,6 +61,26 @@ TEST(ResizeTest, RefusesWhatHasNoMeaning) {
   EXPECT_FALSE(resize_window({&image, 9, 9, 2, 0, {}}, 5, 5, Filter::kBox, {0, 0, 1, 1}).ok());
 }
 
+// The same pixels whether the background is in the picture or beyond it, on every side and in both orders of the
+// passes.
+TEST(ResizeTest, ABackgroundIsLikePixels) {
+  const Image picture = noise(20, 30, 4);
+  for (const Canvas& canvas :
+       {Canvas{&picture, 97, 41, 3, 5, {1, 200, 90}}, Canvas{&picture, 20, 260, 0, 130, {255, 0, 7}},
+        Canvas{&picture, 150, 30, 130, 0, {3, 3, 255}}, Canvas{&picture, 60, 400, 31, 0, {9, 99, 199}}}) {
+    const Image flat =
+        resize_window(canvas, canvas.width, canvas.height, Filter::kBox, {0, 0, canvas.width, canvas.height}).value();
+    for (int number = 0; number <= 5; ++number) {
+      for (const Size size : {Size{13, 11}, Size{90, 5}, Size{20, 300}, Size{150, 30}, Size{333, 7}}) {
+        const auto filter = static_cast<Filter>(number);
+        const auto scaled = resize_window(canvas, size.width, size.height, filter, {0, 0, size.width, size.height});
+        ASSERT_TRUE(scaled.ok()) << scaled.error().message;
+        EXPECT_EQ(scaled->rgb, resize(flat, size.width, size.height, filter)->rgb) << number << ' ' << size.width;
+      }
+    }
+  }
+}
+
 // Only the window costs anything: the whole would be 1.6 TB.
 TEST(ResizeTest, AffordsASmallWindowOfAHugeCanvas) {
   const Image strip = noise(2000, 2, 1);

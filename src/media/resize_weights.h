@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "media/resize.h"
@@ -28,6 +29,8 @@ struct Weights {
   int stride = 0;          // weights per output pixel, a multiple of kTapBlock; those past `count` are zero
   std::vector<std::int32_t> fixed;
 
+  // Of all taps of an output: what a plain colour is multiplied by.
+  std::int32_t sum(std::size_t output) const { return std::accumulate(of(output), of(output) + taps[output].count, 0); }
   const std::int32_t* of(std::size_t output) const { return fixed.data() + output * static_cast<std::size_t>(stride); }
 };
 
