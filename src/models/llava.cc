@@ -1,0 +1,150 @@
+// LLaVA 1.5: a llama that sees through CLIP and a linear or MLP projector, in Hugging Face's form (model_type llava)
+// and in the original repository's (llava_llama).
+#include <memory>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "models/registry.h"
+#include "models/vision_config.h"
+#include "models/vision_language.h"
+
+namespace galago::models {
+namespace {
+
+// linear_1, activation, linear_2
+struct MlpProjector : nn::Module {
+  nn::Linear linear_1, linear_2;
+  std::string hidden_act;
+  MlpProjector(std::int64_t in, std::int64_t out, std::string act)
+      : linear_1(add("linear_1", nn::Linear(in, out))),
+        linear_2(add("linear_2", nn::Linear(out, out))),
+        hidden_act(act) {}
+  Tensor operator()(const Tensor& x) const { return linear_2(nn::activation(hidden_act, linear_1(x))); }
+};
+
+// mm_projector as a torch Sequential: "0" alone, or "0", gelu, "2", gelu, "4", ...
+struct SequentialProjector : nn::Module {
+  std::vector<nn::Linear> linears;
+  SequentialProjector(std::int64_t in, std::int64_t out, int depth, bool numbered) {
+    for (int i = 0; i < depth; ++i) {
+      linears.push_back(add(numbered ? std::to_string(2 * i) : "", nn::Linear(i == 0 ? in : out, out)));
+    }
+  }
+  Tensor operator()(Tensor x) const {
+    for (std::size_t i = 0; i < linears.size(); ++i) x = linears[i](i == 0 ? x : gelu(x));
+    return x;
+  }
+};
+
+struct HfLlava : nn::Module {
+  nn::CausalLm language_model;
+  nn::VisionTransformer vision_model;
+  MlpProjector projector;
+  HfLlava(const VisionLanguageConfig& config, const std::string& act)
+      : language_model(add("language_model", nn::CausalLm(config.decoder))),
+        vision_model(add("vision_tower.vision_model", nn::VisionTransformer(config.vision))),
+        projector(add("multi_modal_projector",
+                      MlpProjector(config.vision.encoder.hidden_size, config.decoder.hidden_size, act))) {}
+};
+
+struct OriginalLlava : nn::Module {
+  nn::CausalLm language_model;
+  nn::VisionTransformer vision_model;
+  SequentialProjector projector;
+  OriginalLlava(const VisionLanguageConfig& config, int depth, bool numbered)
+      : language_model(add("", nn::CausalLm(config.decoder))),
+        vision_model(add("model.vision_tower.vision_tower.vision_model", nn::VisionTransformer(config.vision))),
+        projector(add("model.mm_projector", SequentialProjector(config.vision.encoder.hidden_size,
+                                                                config.decoder.hidden_size, depth, numbered))) {}
+};
+
+Result<VisionLanguageConfig> hf_config(const ModelSource& source) {
+  const std::string where = source.description();
+  const Json* text = find(source.config, "text_config");
+  const Json* vision = find(source.config, "vision_config");
+  if (text == nullptr || vision == nullptr) {
+    return error(ErrorCode::kCorrupt, "{}: the configuration lacks \"text_config\" or \"vision_config\"", where);
+  }
+  Json text_config = *text;
+  // Published configs leave out what the class LlamaConfig has by default.
+  const std::pair<const char*, int> defaults[] = {{"vocab_size", 32000},
+                                                  {"hidden_size", 4096},
+                                                  {"intermediate_size", 11008},
+                                                  {"num_hidden_layers", 32},
+                                                  {"num_attention_heads", 32}};
+  for (const auto& [key, value] : defaults) {
+    if (find(text_config, key) == nullptr) text_config[key] = value;
+  }
+  VisionLanguageConfig config;
+  GALAGO_TRY(config.decoder, decoder_config(text_config, where + " (text_config)"));
+  GALAGO_TRY(config.decoder.tie_word_embeddings, get_bool(source.config, "tie_word_embeddings", false, where));
+  GALAGO_TRY(config.vision, vision_config(*vision, where + " (vision_config)"));
+  GALAGO_TRY(const std::int64_t layer, get_int(source.config, "vision_feature_layer", -2, where));
+  if (layer < -config.vision.encoder.n_layers - 1 || layer > config.vision.encoder.n_layers) {
+    return error(ErrorCode::kCorrupt, "{}: \"vision_feature_layer\" is {}; the tower has {} layers", where, layer,
+                 config.vision.encoder.n_layers);
+  }
+  config.feature_layer = static_cast<int>(layer);
+  GALAGO_TRY(const std::string select, get_string(source.config, "vision_feature_select_strategy", "default", where));
+  config.keeps_class_token = select == "full";
+  config.rows_per_image = config.vision.n_patches() + (config.keeps_class_token ? 1 : 0);
+  GALAGO_TRY(config.pixels, image_processor_of(source, config.vision.image_size));
+  GALAGO_TRY(const std::int64_t old_token, get_int(source.config, "image_token_index", 32000, where));
+  GALAGO_TRY(const std::int64_t token, get_int(source.config, "image_token_id", old_token, where));
+  if (token < 0 || token >= config.decoder.vocab_size) {
+    return error(ErrorCode::kCorrupt, "{}: the image token {} is outside the vocabulary of {}", where, token,
+                 config.decoder.vocab_size);
+  }
+  config.image_token = static_cast<text::TokenId>(token);
+  return config;
+}
+
+// "linear" is one layer without a number in its name, "mlp3x_gelu" three.
+Result<int> projector_depth(const std::string& type, std::string_view where) {
+  if (type == "linear") return 1;
+  if (type.size() == 10 && type.starts_with("mlp") && type.ends_with("x_gelu") && type[3] >= '1' && type[3] <= '9') {
+    return type[3] - '0';
+  }
+  return error(ErrorCode::kUnsupported,
+               "{}: the projector \"{}\" (mm_projector_type) is not known here; linear and mlp2x_gelu are", where,
+               type);
+}
+
+template <class Root>
+Result<std::unique_ptr<Model>> finish(std::string architecture, const VisionLanguageConfig& config, const Root& root,
+                                      const nn::WeightSource& weights) {
+  auto model = std::make_unique<VisionLanguageModel>(std::move(architecture), config, root, root.language_model,
+                                                     root.vision_model, root.projector);
+  GALAGO_CHECK(model->load(weights));
+  return std::unique_ptr<Model>(std::move(model));
+}
+
+Result<std::unique_ptr<Model>> build(const ModelSource& source) {
+  const std::string where = source.description();
+  GALAGO_TRY(const std::string model_type, get_string(source.config, "model_type", "llava", where));
+  if (model_type == "llava") {
+    GALAGO_TRY(const VisionLanguageConfig config, hf_config(source));
+    GALAGO_TRY(const std::string act, get_string(source.config, "projector_hidden_act", "gelu", where));
+    return finish("llava", config, HfLlava(config, act), *source.weights);
+  }
+  GALAGO_TRY(const VisionLanguageConfig config, mm_config(source));
+  GALAGO_TRY(const std::string type, get_string(source.config, "mm_projector_type", "linear", where));
+  GALAGO_TRY(const int depth, projector_depth(type, where));
+  return finish("llava", config, OriginalLlava(config, depth, type != "linear"), *source.weights);
+}
+
+}  // namespace
+
+const Architecture& llava_architecture() {
+  static const Architecture kLlava{.name = "llava",
+                                   .model_types = {"llava", "llava_llama"},
+                                   // transformers from 4.52 on saves under other names.
+                                   .prefixes = {{"language_model.model.", "model.language_model."},
+                                                {"language_model.lm_head.", "lm_head."},
+                                                {"vision_tower.", "model.vision_tower."},
+                                                {"multi_modal_projector.", "model.multi_modal_projector."}},
+                                   .build = build};
+  return kLlava;
+}
+
+}  // namespace galago::models

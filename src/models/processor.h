@@ -1,0 +1,59 @@
+// Turns a prompt and its media into what a model's entries take: token ids with places for the rows that encoders give.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "galago/image.h"
+#include "galago/tensor.h"
+#include "text/tokenizer.h"
+
+namespace galago::models {
+
+// One run of an encoder entry whose output rows are spliced into the prompt.
+struct EncoderRun {
+  std::string entry;           // "encode_image"
+  std::vector<Tensor> inputs;  // one for each input of the entry
+  std::int64_t rows = 0;       // rows of its first output
+};
+
+struct PreparedPrompt {
+  std::vector<text::TokenId> ids;  // with placeholders expanded: as many as rows of the prompt
+  std::vector<std::int32_t>
+      splice_index;                     // for each id: a row of all encoders' rows one after the other, or -1; or empty
+  std::vector<std::int32_t> positions;  // (axes, ids); empty: 0, 1, 2, ... on every axis
+  std::vector<EncoderRun> encoders;
+  // Named intermediate results for comparison with the original ("input_ids_unexpanded").
+  std::vector<std::pair<std::string, Tensor>> stages;
+};
+
+// The part of a picture preprocessor that models share is media/image_processor.h.
+class Processor {
+ public:
+  virtual ~Processor() = default;
+  // The text that stands for a picture in a prompt ("<image>"); empty for models that see none.
+  virtual std::string image_placeholder() const { return ""; }
+  // `add_special`: the tokenizer puts its BOS (and EOS) around the text, unless the text has it already.
+  // Fails when the placeholders in the text are not as many as the pictures.
+  virtual Result<PreparedPrompt> prepare(const text::Tokenizer& tokenizer, std::string_view prompt,
+                                         std::span<const Image> images, bool add_special) const = 0;
+  // The preprocessed pixels of one picture, f32 (channels, height, width).
+  virtual Result<Tensor> pixels(const Image& image) const;
+};
+
+// For models that only read text.
+class TextProcessor : public Processor {
+ public:
+  Result<PreparedPrompt> prepare(const text::Tokenizer& tokenizer, std::string_view prompt,
+                                 std::span<const Image> images, bool add_special) const override;
+};
+
+// The ids of a text; a BOS that the text already begins with is not added a second time.
+Result<std::vector<text::TokenId>> encode_once(const text::Tokenizer& tokenizer, std::string_view prompt,
+                                               bool add_special);
+
+}  // namespace galago::models

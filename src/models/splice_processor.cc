@@ -1,0 +1,95 @@
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "models/vision_config.h"
+#include "models/vision_language.h"
+
+namespace galago::models {
+namespace {
+
+// What the original repositories write where a picture's rows go.
+constexpr std::int32_t kImagePosition = -200;
+
+std::size_t count(std::string_view text, std::string_view part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++n;
+  return n;
+}
+
+Tensor row_of(const std::vector<std::int32_t>& ids) {
+  return Tensor::from(std::span<const std::int32_t>(ids), {1, static_cast<std::int64_t>(ids.size())});
+}
+
+}  // namespace
+
+Result<Tensor> SpliceProcessor::pixels(const Image& image) const {
+  return tower_pixels(image, config_.pixels, config_.pad_to_square, config_.vision.image_size);
+}
+
+Result<PreparedPrompt> SpliceProcessor::prepare(const text::Tokenizer& tokenizer, std::string_view prompt,
+                                                std::span<const Image> images, bool add_special) const {
+  const std::size_t places = count(prompt, config_.image_placeholder);
+  if (places != images.size()) {
+    return error(ErrorCode::kInvalidArgument, "the prompt has {} places for pictures ({}); {} pictures were given",
+                 places, config_.image_placeholder, images.size());
+  }
+  PreparedPrompt prepared;
+  GALAGO_CHECK(config_.image_token ? expand_tokens(tokenizer, prompt, add_special, prepared)
+                                   : join_pieces(tokenizer, prompt, add_special, prepared));
+  for (const Image& image : images) {
+    GALAGO_TRY(Tensor tensor, pixels(image));
+    prepared.encoders.push_back({"encode_image", {std::move(tensor)}, config_.rows_per_image});
+  }
+  return prepared;
+}
+
+Status SpliceProcessor::expand_tokens(const text::Tokenizer& tokenizer, std::string_view prompt, bool add_special,
+                                      PreparedPrompt& out) const {
+  GALAGO_TRY(const std::vector<text::TokenId> ids, encode_once(tokenizer, prompt, add_special));
+  const auto found = static_cast<std::size_t>(std::count(ids.begin(), ids.end(), *config_.image_token));
+  if (found != count(prompt, config_.image_placeholder)) {
+    return error(ErrorCode::kCorrupt, "\"{}\" is not the token {} of this tokenizer, as the configuration says",
+                 config_.image_placeholder, *config_.image_token);
+  }
+  std::int32_t row = 0;
+  for (const text::TokenId id : ids) {
+    const std::int64_t copies = id == *config_.image_token ? config_.rows_per_image : 1;
+    for (std::int64_t i = 0; i < copies; ++i) {
+      out.ids.push_back(id);
+      out.splice_index.push_back(id == *config_.image_token ? row++ : -1);
+    }
+  }
+  const std::vector<std::int32_t> mask(out.ids.size(), 1);
+  out.stages = {{"input_ids", row_of(out.ids)}, {"attention_mask", row_of(mask)}};
+  return {};
+}
+
+Status SpliceProcessor::join_pieces(const text::Tokenizer& tokenizer, std::string_view prompt, bool add_special,
+                                    PreparedPrompt& out) const {
+  std::vector<std::int32_t> unexpanded;
+  std::vector<std::int32_t> expanded;
+  std::int32_t row = 0;
+  for (bool first = true;; first = false) {
+    const std::size_t at = prompt.find(config_.image_placeholder);
+    // Every piece is tokenized as a text of its own; only the first keeps what the tokenizer puts before it.
+    GALAGO_TRY(std::vector<text::TokenId> ids, encode_once(tokenizer, prompt.substr(0, at), add_special));
+    if (!first && tokenizer.bos() && !ids.empty() && ids.front() == *tokenizer.bos()) ids.erase(ids.begin());
+    out.ids.insert(out.ids.end(), ids.begin(), ids.end());
+    out.splice_index.insert(out.splice_index.end(), ids.size(), -1);
+    unexpanded.insert(unexpanded.end(), ids.begin(), ids.end());
+    expanded.insert(expanded.end(), ids.begin(), ids.end());
+    if (at == std::string_view::npos) break;
+    for (std::int64_t i = 0; i < config_.rows_per_image; ++i) {
+      out.ids.push_back(0);  // any id: the picture's row replaces its embedding
+      out.splice_index.push_back(row++);
+      expanded.push_back(kImagePosition);
+    }
+    unexpanded.push_back(kImagePosition);
+    prompt.remove_prefix(at + config_.image_placeholder.size());
+  }
+  out.stages = {{"input_ids_unexpanded", row_of(unexpanded)}, {"input_ids", row_of(expanded)}};
+  return {};
+}
+
+}  // namespace galago::models
