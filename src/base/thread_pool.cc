@@ -160,8 +160,10 @@ void ThreadPool::wait_for_work(std::uint32_t seen, std::int64_t last_work_ns) {
 
 void ThreadPool::worker_main() {
   std::int64_t last_work_ns = 0;
-  while (!stopping_.load()) {
+  for (;;) {
+    // Read before looking for work or the end: whatever comes later changes it, and then nobody parks.
     const std::uint32_t seen = signal_.load();
+    if (stopping_.load()) return;
     if (help_somewhere()) {
       last_work_ns = now_ns();
     } else {

@@ -134,10 +134,10 @@ TEST(ThreadPool, WritesAreVisibleAfterwards) {
 }
 
 TEST(ThreadPool, EndsWhileWorkersSpinOrSleep) {
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < 200; ++round) {
     ThreadPool pool;
     sum_in_parallel(pool, 4, 16);
-    if (round % 2 != 0) std::this_thread::sleep_for(std::chrono::microseconds(round * 10));
+    if (round % 2 != 0) std::this_thread::sleep_for(std::chrono::microseconds(round));
   }
 }
 
