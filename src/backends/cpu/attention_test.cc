@@ -1,0 +1,290 @@
+// KV pages and both attentions, against double precision over all visible keys at once.
+#include <algorithm>
+
+#include "backends/cpu/kernel_fixture_test.h"
+#include "quant/half.h"
+
+namespace galago::cpu {
+namespace {
+
+struct Heads {
+  std::int64_t n_heads, n_kv_heads, k_dim, v_dim;
+};
+
+// softmax(scale * q k^T [, capped]) v of one query over keys [begin, end) of the row-major k and v of one head.
+std::vector<double> reference(const float* q, const float* k, std::int64_t k_stride, const float* v,
+                              std::int64_t v_stride, std::int64_t begin, std::int64_t end, const std::uint8_t* mask,
+                              Heads h, float scale, float softcap) {
+  std::vector<double> weights(static_cast<std::size_t>(end), 0.0), y(static_cast<std::size_t>(h.v_dim), 0.0);
+  double largest = -1e300, sum = 0.0;
+  for (std::int64_t key = begin; key < end; ++key) {
+    double s = 0.0;
+    for (std::int64_t d = 0; d < h.k_dim; ++d) s += static_cast<double>(q[d]) * k[key * k_stride + d];
+    s *= scale;
+    if (softcap > 0.0f) s = softcap * std::tanh(s / softcap);
+    weights[key] = s;
+    if (mask == nullptr || mask[key] != 0) largest = std::max(largest, s);
+  }
+  for (std::int64_t key = begin; key < end; ++key) {
+    weights[key] = mask != nullptr && mask[key] == 0 ? 0.0 : std::exp(weights[key] - largest);
+    sum += weights[key];
+  }
+  for (std::int64_t key = begin; key < end && sum > 0.0; ++key) {
+    for (std::int64_t d = 0; d < h.v_dim; ++d) y[d] += weights[key] / sum * v[key * v_stride + d];
+  }
+  return y;
+}
+
+// Two sequences whose tokens are spread over shuffled pages; unused memory is NaN, which no result may touch.
+struct Cache {
+  Heads heads;
+  std::vector<std::int64_t> lengths;
+  std::vector<std::vector<float>> k, v;  // per sequence, as the pages hold them (rounded to f16 where they do)
+  std::vector<std::byte> memory;
+  std::vector<std::int32_t> table;
+  PagedKv kv{};
+};
+
+Cache make_cache(const KernelTable& kernels, Heads h, KvType type, std::vector<std::int64_t> lengths) {
+  Cache c{h, std::move(lengths), {}, {}, {}, {}, {}};
+  constexpr std::int64_t kMaxPages = 8;
+  const KvPageLayout layout = kv_page_layout(type, h.n_kv_heads, h.k_dim, h.v_dim);
+  c.memory.assign(static_cast<std::size_t>(layout.k_bytes + layout.v_bytes) * 2 * kMaxPages, std::byte{0xff});
+  c.table.resize(2 * kMaxPages);
+  for (std::int32_t i = 0; i < 2 * kMaxPages; ++i) c.table[i] = (i * 7 + 3) % (2 * kMaxPages);
+  c.kv = {c.memory.data(),
+          layout.k_bytes + layout.v_bytes,
+          0,
+          layout.k_bytes,
+          type,
+          h.n_kv_heads,
+          h.k_dim,
+          h.v_dim,
+          c.table.data(),
+          kMaxPages};
+  for (std::size_t s = 0; s < c.lengths.size(); ++s) {
+    const std::int64_t rows = c.lengths[s];
+    c.k.push_back(
+        random_values(static_cast<std::size_t>(rows * h.n_kv_heads * h.k_dim), static_cast<unsigned>(s) * 2 + 1));
+    c.v.push_back(
+        random_values(static_cast<std::size_t>(rows * h.n_kv_heads * h.v_dim), static_cast<unsigned>(s) * 2 + 2));
+    std::vector<std::int32_t> sequence(static_cast<std::size_t>(rows), static_cast<std::int32_t>(s)),
+        position(sequence);
+    for (std::int64_t i = 0; i < rows; ++i) position[i] = static_cast<std::int32_t>(i);
+    KvAppendArgs a{c.kv,
+                   c.k[s].data(),
+                   h.n_kv_heads * h.k_dim,
+                   c.v[s].data(),
+                   h.n_kv_heads * h.v_dim,
+                   sequence.data(),
+                   position.data(),
+                   0,
+                   rows / 2};
+    kernels.kv_append(a);
+    a.first_row = rows / 2, a.last_row = rows;
+    kernels.kv_append(a);
+    if (type == KvType::kF16) {
+      for (auto* values : {&c.k[s], &c.v[s]}) {
+        for (float& value : *values) value = quant::f16_to_f32(quant::f32_to_f16(value));
+      }
+    }
+  }
+  return c;
+}
+
+// The last `rows` tokens of each sequence as queries, one sequence after the other.
+struct Queries {
+  std::vector<float> q;
+  std::vector<std::int32_t> sequence, position;
+};
+
+Queries last_tokens(const Cache& c, std::int64_t rows) {
+  Queries result;
+  for (std::size_t s = 0; s < c.lengths.size(); ++s) {
+    for (std::int64_t i = std::max<std::int64_t>(0, c.lengths[s] - rows); i < c.lengths[s]; ++i) {
+      result.sequence.push_back(static_cast<std::int32_t>(s));
+      result.position.push_back(static_cast<std::int32_t>(i));
+    }
+  }
+  result.q = random_values(result.sequence.size() * static_cast<std::size_t>(c.heads.n_heads * c.heads.k_dim), 9);
+  return result;
+}
+
+AttentionPagedArgs paged_args(const Cache& c, const Queries& queries, std::vector<float>* y, std::int64_t window,
+                              float softcap) {
+  const Heads& h = c.heads;
+  AttentionPagedArgs a{};
+  a.kv = c.kv;
+  a.q = queries.q.data(), a.q_stride = h.n_heads * h.k_dim;
+  a.y = y->data(), a.y_stride = h.n_heads * h.v_dim;
+  a.sequence = queries.sequence.data(), a.position = queries.position.data();
+  a.n_heads = h.n_heads, a.scale = 0.3f, a.softcap = softcap, a.window = window;
+  a.last_row = static_cast<std::int64_t>(queries.sequence.size()), a.last_kv_head = h.n_kv_heads;
+  return a;
+}
+
+constexpr Heads kHeads[] = {{3, 3, 64, 64}, {9, 3, 64, 64},   {4, 1, 80, 80},
+                            {2, 1, 20, 36}, {7, 1, 128, 128}, {2, 2, 5, 3}};
+
+class Attention : public KernelTest {};
+
+TEST_P(Attention, PagedMatchesDouble) {
+  for (const Heads h : kHeads) {
+    for (const KvType type : {KvType::kF32, KvType::kF16}) {
+      for (const auto& [window, softcap] : {std::pair<int, float>{0, 0.0f}, {50, 0.0f}, {1, 2.0f}, {130, 3.0f}}) {
+        const Cache c = make_cache(kernels(), h, type, {200, 67});
+        const Queries queries = last_tokens(c, 90);
+        const std::size_t rows = queries.sequence.size();
+        std::vector<float> y(rows * h.n_heads * h.v_dim, std::nanf(""));
+        std::vector<double> expected;
+        kernels().attention_paged(paged_args(c, queries, &y, window, softcap));
+        for (std::size_t r = 0; r < rows; ++r) {
+          for (std::int64_t head = 0; head < h.n_heads; ++head) {
+            const std::int64_t kv_head = head / (h.n_heads / h.n_kv_heads), end = queries.position[r] + 1;
+            const auto one =
+                reference(queries.q.data() + (r * h.n_heads + head) * h.k_dim,
+                          c.k[queries.sequence[r]].data() + kv_head * h.k_dim, h.n_kv_heads * h.k_dim,
+                          c.v[queries.sequence[r]].data() + kv_head * h.v_dim, h.n_kv_heads * h.v_dim,
+                          window > 0 ? std::max<std::int64_t>(0, end - window) : 0, end, nullptr, h, 0.3f, softcap);
+            expected.insert(expected.end(), one.begin(), one.end());
+          }
+        }
+        EXPECT_LE(nmse(y, expected), 1e-10)
+            << h.n_heads << "/" << h.n_kv_heads << " heads of " << h.k_dim << " window " << window;
+      }
+    }
+  }
+}
+
+TEST_P(Attention, PagedRowsAreIndependentBitForBit) {
+  for (const Heads h : {Heads{9, 3, 64, 64}, Heads{7, 1, 40, 24}}) {
+    const Cache c = make_cache(kernels(), h, KvType::kF16, {200, 67});
+    const Queries queries = last_tokens(c, 90);
+    const auto rows = static_cast<std::int64_t>(queries.sequence.size());
+    for (const std::int64_t window : {0, 33}) {
+      std::vector<float> whole(static_cast<std::size_t>(rows * h.n_heads * h.v_dim)), parts(whole.size());
+      kernels().attention_paged(paged_args(c, queries, &whole, window, 0.0f));
+      for (const std::int64_t step : {1, 2, 3, 17, 64}) {
+        AttentionPagedArgs a = paged_args(c, queries, &parts, window, 0.0f);
+        for (std::int64_t row = 0; row < rows; row += step) {
+          for (std::int64_t head = 0; head < h.n_kv_heads; ++head) {
+            a.first_row = row, a.last_row = std::min(row + step, rows);
+            a.first_kv_head = head, a.last_kv_head = head + 1;
+            kernels().attention_paged(a);
+          }
+        }
+        EXPECT_TRUE(same_bits(whole.data(), parts.data(), whole.size())) << "step " << step << " window " << window;
+      }
+    }
+  }
+}
+
+// A span that sees its own end, as images in Gemma 3 do.
+TEST_P(Attention, PagedKeyEndOverridesTheCausalMask) {
+  const Heads h{2, 1, 32, 32};
+  const Cache c = make_cache(kernels(), h, KvType::kF32, {100});
+  const Queries queries = last_tokens(c, 10);
+  const std::vector<std::int32_t> key_end(10, 100);
+  std::vector<float> y(10 * 2 * 32);
+  AttentionPagedArgs a = paged_args(c, queries, &y, 0, 0.0f);
+  a.key_end = key_end.data();
+  kernels().attention_paged(a);
+  const auto expected =
+      reference(queries.q.data(), c.k[0].data(), 32, c.v[0].data(), 32, 0, 100, nullptr, h, 0.3f, 0.0f);
+  EXPECT_LE(nmse(std::vector<float>(y.begin(), y.begin() + 32), expected), 1e-10);
+}
+
+AttentionDenseArgs dense_args(Heads h, const std::vector<float>& q, const std::vector<float>& k,
+                              const std::vector<float>& v, std::vector<float>* y,
+                              const std::vector<std::int32_t>& segments) {
+  AttentionDenseArgs a{};
+  a.q = q.data(), a.q_stride = h.n_heads * h.k_dim;
+  a.k = k.data(), a.k_stride = h.n_kv_heads * h.k_dim;
+  a.v = v.data(), a.v_stride = h.n_kv_heads * h.v_dim;
+  a.y = y->data(), a.y_stride = h.n_heads * h.v_dim;
+  a.segments = segments.data(), a.n_segments = static_cast<std::int64_t>(segments.size()) - 1;
+  a.n_heads = h.n_heads, a.n_kv_heads = h.n_kv_heads, a.k_dim = h.k_dim, a.v_dim = h.v_dim;
+  a.scale = 0.3f;
+  a.last_row = segments.back(), a.last_kv_head = h.n_kv_heads;
+  return a;
+}
+
+TEST_P(Attention, DenseMatchesDoubleAndIsIndependentOfChunks) {
+  const std::vector<std::int32_t> segments = {0, 77, 78, 78, 220};
+  constexpr std::int64_t kRows = 220;
+  std::vector<std::uint8_t> mask(kRows, 1);
+  for (const std::int64_t row : {0, 3, 64, 77, 100, 219}) mask[row] = 0;
+  for (const Heads h : kHeads) {
+    const auto q = random_values(static_cast<std::size_t>(kRows * h.n_heads * h.k_dim), 1);
+    const auto k = random_values(static_cast<std::size_t>(kRows * h.n_kv_heads * h.k_dim), 2);
+    const auto v = random_values(static_cast<std::size_t>(kRows * h.n_kv_heads * h.v_dim), 3);
+    for (const bool causal : {false, true}) {
+      for (const bool masked : {false, true}) {
+        std::vector<float> y(static_cast<std::size_t>(kRows * h.n_heads * h.v_dim), std::nanf("")), parts = y;
+        AttentionDenseArgs a = dense_args(h, q, k, v, &y, segments);
+        a.causal = causal;
+        if (masked) a.key_mask = mask.data();
+        kernels().attention_dense(a);
+        std::vector<double> expected;
+        for (std::int64_t row = 0; row < kRows; ++row) {
+          const std::int64_t first = row < 77 ? 0 : row < 78 ? 77 : 78, last = row < 77 ? 77 : row < 78 ? 78 : 220;
+          for (std::int64_t head = 0; head < h.n_heads; ++head) {
+            const std::int64_t kv_head = head / (h.n_heads / h.n_kv_heads);
+            const auto one = reference(
+                q.data() + (row * h.n_heads + head) * h.k_dim, k.data() + (first * h.n_kv_heads + kv_head) * h.k_dim,
+                a.k_stride, v.data() + (first * h.n_kv_heads + kv_head) * h.v_dim, a.v_stride, 0,
+                causal ? row - first + 1 : last - first, masked ? mask.data() + first : nullptr, h, 0.3f, 0.0f);
+            expected.insert(expected.end(), one.begin(), one.end());
+          }
+        }
+        EXPECT_LE(nmse(y, expected), 1e-10) << "causal " << causal << " masked " << masked;
+        a.y = parts.data();
+        for (std::int64_t row = 0; row < kRows; row += 23) {
+          a.first_row = row, a.last_row = std::min<std::int64_t>(row + 23, kRows);
+          kernels().attention_dense(a);
+        }
+        EXPECT_TRUE(same_bits(y.data(), parts.data(), y.size()));
+      }
+    }
+  }
+}
+
+// What a row cannot see cannot touch it, were it infinite.
+TEST_P(Attention, InvisibleValuesDoNotLeak) {
+  const Heads h{4, 1, 16, 16};
+  const std::vector<std::int32_t> segments = {0, 8};
+  const auto q = random_values(8 * 64, 1), k = random_values(8 * 16, 2);
+  auto v = random_values(8 * 16, 3);
+  std::vector<float> y(8 * 64), other(8 * 64);
+  AttentionDenseArgs a = dense_args(h, q, k, v, &y, segments);
+  a.causal = true;
+  kernels().attention_dense(a);
+  std::fill(v.begin() + 5 * 16, v.end(), std::numeric_limits<float>::infinity());
+  a.y = other.data();
+  kernels().attention_dense(a);
+  EXPECT_TRUE(same_bits(y.data(), other.data(), 5 * 64));
+}
+
+INSTANTIATE_TEST_SUITE_P(Isa, Attention, every_isa(), isa_name);
+
+// Every value of f16, through the pages.
+TEST_P(Attention, HalvesConvertExactly) {
+  std::vector<float> values;
+  for (std::uint32_t bits = 0; bits < 0x7c00; ++bits) {
+    const float exact = quant::f16_to_f32(static_cast<std::uint16_t>(bits));
+    const float next = quant::f16_to_f32(static_cast<std::uint16_t>(bits + 1));
+    values.insert(values.end(),
+                  {exact, -exact, std::isinf(next) ? 65519.0f : 0.5f * (exact + next), std::nextafter(exact, 1e9f)});
+  }
+  const auto count = static_cast<std::int64_t>(values.size());
+  const KvPageLayout layout = kv_page_layout(KvType::kF16, 1, count, count);
+  std::vector<std::byte> memory(static_cast<std::size_t>(layout.k_bytes + layout.v_bytes));
+  const std::int32_t zero = 0;
+  const PagedKv kv{memory.data(), 0, 0, layout.k_bytes, KvType::kF16, 1, count, count, &zero, 1};
+  kernels().kv_append({kv, values.data(), count, values.data(), count, &zero, &zero, 0, 1});
+  const auto* stored = reinterpret_cast<const std::uint16_t*>(memory.data() + layout.k_bytes);
+  for (std::int64_t i = 0; i < count; ++i) ASSERT_EQ(stored[i], quant::f32_to_f16(values[i])) << values[i];
+}
+
+}  // namespace
+}  // namespace galago::cpu

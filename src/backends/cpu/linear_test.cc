@@ -1,0 +1,227 @@
+// linear_int8 and linear_f32: against double precision, bit for bit across row counts, and against the reference
+// codecs.
+#include <algorithm>
+
+#include "backends/cpu/kernel_fixture_test.h"
+
+namespace galago::cpu {
+namespace {
+
+constexpr DType kPacked[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,
+                             DType::kQ5_0, DType::kQ5_1, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+constexpr DType kInRows[] = {DType::kQ2_K, DType::kQ3_K, DType::kIQ4_NL, DType::kIQ4_XS, DType::kIQ2_S};
+
+// y = x W^T + bias + residual in double.
+std::vector<double> expected_linear(const TestMatrix& m, const std::vector<float>& x, std::int64_t rows,
+                                    const std::vector<float>& bias, const std::vector<float>& residual) {
+  std::vector<double> y(static_cast<std::size_t>(rows * m.rows));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t n = 0; n < m.rows; ++n) {
+      double sum = bias.empty() ? 0.0 : bias[n];
+      if (!residual.empty()) sum += residual[r * m.rows + n];
+      for (std::int64_t k = 0; k < m.cols; ++k) {
+        sum += static_cast<double>(m.decoded[n * m.cols + k]) * x[r * m.cols + k];
+      }
+      y[r * m.rows + n] = sum;
+    }
+  }
+  return y;
+}
+
+struct Shape {
+  std::int64_t outputs, cols, rows;
+};
+
+class Linear : public KernelTest {
+ protected:
+  LinearArgs args(const TestMatrix& m, const std::vector<float>& x, const std::vector<QuantBlock>& q,
+                  std::vector<float>* y, std::int64_t rows) const {
+    LinearArgs a{};
+    a.weight = m.view;
+    a.x = x.data();
+    a.x_stride = m.cols;
+    a.quantized = q.data();
+    a.quantized_stride = quant_blocks(m.cols);
+    a.y = y->data();
+    a.y_stride = m.rows;
+    a.last_row = rows;
+    a.last_tile = tile_count(m.rows);
+    return a;
+  }
+
+  // Both forms, with and without the epilogue (residual in place).
+  void check(DType dtype, Shape s, bool epilogue) {
+    SCOPED_TRACE(testing::Message() << name(dtype) << " outputs " << s.outputs << " cols " << s.cols << " rows "
+                                    << s.rows << (epilogue ? " with bias and residual" : ""));
+    const TestMatrix m = make_matrix(dtype, s.outputs, s.cols, 7);
+    const std::vector<float> x = random_values(static_cast<std::size_t>(s.rows * s.cols), 3);
+    std::vector<float> bias, residual;
+    if (epilogue) bias = random_values(static_cast<std::size_t>(s.outputs), 4);
+    if (epilogue) residual = random_values(static_cast<std::size_t>(s.rows * s.outputs), 5);
+    const std::vector<double> expected = expected_linear(m, x, s.rows, bias, residual);
+    const std::vector<QuantBlock> q = quantized(kernels(), x, s.rows, s.cols);
+    std::vector<float> y = epilogue ? residual : std::vector<float>(expected.size(), -1.0f);
+    LinearArgs a = args(m, x, q, &y, s.rows);
+    if (epilogue) a.bias = bias.data(), a.residual = y.data(), a.residual_stride = s.outputs;
+    kernels().linear_f32(a);
+    EXPECT_LE(nmse(y, expected), 1e-12);
+    if (!takes_int8(m.view.kind)) return;
+    if (epilogue) std::copy(residual.begin(), residual.end(), y.begin());
+    kernels().linear_int8(a);
+    EXPECT_LE(nmse(y, expected), 5e-4);
+  }
+};
+
+TEST_P(Linear, MatchesDouble) {
+  for (const DType dtype : kPacked) {
+    const std::int64_t block = info(dtype).block_elements;
+    for (const bool epilogue : {false, true}) {
+      check(dtype, {.outputs = 16, .cols = block == 256 ? 256 : 32, .rows = 1}, epilogue);
+      check(dtype, {.outputs = 37, .cols = block == 256 ? 768 : 416, .rows = 7}, epilogue);
+      check(dtype, {.outputs = 65, .cols = block == 256 ? 512 : 576, .rows = 67}, epilogue);
+    }
+  }
+}
+
+TEST_P(Linear, ColumnsOfPlainTypesNeedNoMultiple) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    check(dtype, {.outputs = 19, .cols = 1, .rows = 3}, true);
+    check(dtype, {.outputs = 5, .cols = 301, .rows = 14}, false);
+  }
+}
+
+TEST_P(Linear, TypesWithoutTilesRunFromTheirRows) {
+  for (const DType dtype : kInRows) {
+    check(dtype, {.outputs = 21, .cols = 512, .rows = 3}, false);
+    check(dtype, {.outputs = 16, .cols = 256, .rows = 1}, true);
+  }
+}
+
+TEST_P(Linear, RowOrderChoosesSourceRows) {
+  TestMatrix m = make_matrix(DType::kIQ4_NL, 33, 64, 1);
+  std::vector<std::uint32_t> order(33);
+  for (std::uint32_t i = 0; i < 33; ++i) order[i] = (i * 5 + 2) % 33;
+  m.view = rows_view(m.dtype, m.rows, m.cols, m.blocks.data(), m.row_bytes, order.data()).value();
+  const std::vector<float> x = random_values(64, 2);
+  std::vector<float> y(33);
+  kernels().linear_f32(args(m, x, {}, &y, 1));
+  const std::vector<double> expected = expected_linear(m, x, 1, {}, {});
+  for (std::size_t i = 0; i < 33; ++i) EXPECT_NEAR(y[i], expected[order[i]], 1e-4);
+}
+
+// The numbers rule: a row's bits do not depend on how many rows, nor on which tiles, a call computes.
+TEST_P(Linear, RowsAreIndependentBitForBit) {
+  constexpr std::int64_t kRows = 70, kOutputs = 83;
+  for (const DType dtype : kPacked) {
+    const std::int64_t cols = info(dtype).block_elements == 256 ? 512 : 320;
+    const TestMatrix m = make_matrix(dtype, kOutputs, cols, 11);
+    const std::vector<float> x = random_values(static_cast<std::size_t>(kRows * cols), 12);
+    const std::vector<QuantBlock> q = quantized(kernels(), x, kRows, cols);
+    for (const bool int8 : {false, true}) {
+      if (int8 && !takes_int8(m.view.kind)) continue;
+      const auto linear = int8 ? kernels().linear_int8 : kernels().linear_f32;
+      std::vector<float> whole(kRows * kOutputs), parts(kRows * kOutputs, 1.0f);
+      linear(args(m, x, q, &whole, kRows));
+      for (const std::int64_t step : {1, 2, 3, 5, 6, 13, 17, 64}) {
+        std::fill(parts.begin(), parts.end(), 1.0f);
+        for (std::int64_t row = 0; row < kRows; row += step) {
+          LinearArgs a = args(m, x, q, &parts, kRows);
+          a.first_row = row;
+          a.last_row = std::min(row + step, kRows);
+          for (const auto& [first, last] : {std::pair<int, int>{0, 1}, {1, 4}, {4, 6}}) {
+            a.first_tile = first;
+            a.last_tile = last;
+            linear(a);
+          }
+        }
+        EXPECT_TRUE(same_bits(parts.data(), whole.data(), whole.size()))
+            << name(dtype) << (int8 ? " int8" : " f32") << " in steps of " << step;
+      }
+    }
+  }
+}
+
+// With one activation at 1 and all others at 0 the output is the weight: the exact class decodes as the reference does.
+TEST_P(Linear, WeightsDecodeBitForBit) {
+  for (const DType dtype : kPacked) {
+    const std::int64_t cols = info(dtype).block_elements == 256 ? 512 : 96, outputs = 21;
+    const TestMatrix m = make_matrix(dtype, outputs, cols, 13);
+    std::vector<float> x(static_cast<std::size_t>(cols * cols)), y(static_cast<std::size_t>(cols * outputs));
+    for (std::int64_t k = 0; k < cols; ++k) x[k * cols + k] = 1.0f;
+    kernels().linear_f32(args(m, x, {}, &y, cols));
+    for (std::int64_t k = 0; k < cols; ++k) {
+      for (std::int64_t n = 0; n < outputs; ++n) {
+        ASSERT_EQ(y[k * outputs + n], m.decoded[n * cols + k]) << name(dtype) << " row " << n << " column " << k;
+      }
+    }
+  }
+}
+
+// Codes at their extremes, where 16-bit sums would saturate: integers must come out exactly.
+TEST_P(Linear, ExtremeCodesDoNotSaturate) {
+  constexpr std::int64_t kCols = 256;
+  for (const DType dtype : kPacked) {
+    if (!takes_int8(weight_kind(dtype))) continue;
+    TestMatrix m = make_matrix(dtype, 16, kCols, 17);
+    for (std::byte& byte : m.blocks) {
+      if (dtype == DType::kQ8_0) byte = std::byte{0x80};  // -128; its scale, too: tiny and negative
+    }
+    if (dtype != DType::kQ8_0) {
+      // All code bits set, scales kept: whatever lies outside the fields of a scale.
+      const quant::Codec& codec = quant::codec(dtype);
+      if (codec.encode_row == nullptr) continue;
+      std::vector<float> ramp(kCols);
+      for (std::int64_t k = 0; k < kCols; ++k) ramp[k] = k % 32 == 0 ? -16.0f : 15.0f;
+      for (std::int64_t row = 0; row < 16; ++row)
+        codec.encode_row(ramp.data(), m.blocks.data() + row * m.row_bytes, kCols);
+    }
+    for (std::int64_t row = 0; row < 16; ++row) {
+      quant::codec(dtype).decode_row(m.blocks.data() + row * m.row_bytes, m.decoded.data() + row * kCols, kCols);
+    }
+    const auto source = [&](std::int64_t row) { return m.blocks.data() + row * m.row_bytes; };
+    ASSERT_TRUE(pack_tile_range(source, dtype, 16, kCols, 0, 1, m.packed.data()).ok());
+    const std::vector<float> x(kCols, -127.0f);  // quantizes without error: scale 1, codes -127
+    const std::vector<QuantBlock> q = quantized(kernels(), x, 1, kCols);
+    std::vector<float> y(16);
+    kernels().linear_int8(args(m, x, q, &y, 1));
+    EXPECT_LE(nmse(y, expected_linear(m, x, 1, {}, {})), 1e-12) << name(dtype);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isa, Linear, every_isa(), isa_name);
+
+TEST(Packing, BytesEqualTheFilesOrGrowByLessThanThreePercent) {
+  for (const DType dtype : kPacked) {
+    const auto file = static_cast<double>(*row_bytes(dtype, 2048)) * 64;
+    const auto packed = static_cast<double>(packed_bytes(dtype, 64, 2048));
+    const bool two_level = dtype == DType::kQ4_K || dtype == DType::kQ5_K;
+    EXPECT_LE(packed, two_level ? file * 1.03 : file) << name(dtype);
+    EXPECT_GE(packed, file) << name(dtype);
+  }
+}
+
+TEST(Packing, SlicesEqualTheWhole) {
+  for (const DType dtype : kPacked) {
+    const TestMatrix m = make_matrix(dtype, 75, 512, 19);
+    std::vector<std::byte> slices(m.packed.size());
+    const auto source = [&](std::int64_t row) { return m.blocks.data() + row * m.row_bytes; };
+    for (const auto& [first, last] : {std::pair<int, int>{3, 5}, {0, 2}, {2, 3}}) {
+      std::byte* out = slices.data() + first * m.view.tile_bytes;
+      ASSERT_TRUE(pack_tile_range(source, dtype, 75, 512, first, last, out).ok());
+    }
+    EXPECT_EQ(slices, m.packed) << name(dtype);
+  }
+}
+
+TEST(Packing, RefusesWhatHasNoTiles) {
+  const auto source = [](std::int64_t) -> const std::byte* { return nullptr; };
+  EXPECT_FALSE(pack_tile_range(source, DType::kIQ2_XXS, 16, 256, 0, 1, nullptr).ok());
+  EXPECT_FALSE(pack_tile_range(source, DType::kQ4_0, 16, 33, 0, 1, nullptr).ok());
+  EXPECT_FALSE(pack_tile_range(source, DType::kQ4_0, 16, 32, 0, 2, nullptr).ok());
+  EXPECT_EQ(packed_bytes(DType::kQ4_0, 16, 33), 0u);
+  EXPECT_EQ(packed_bytes(DType::kF32, std::int64_t{1} << 40, std::int64_t{1} << 40), 0u);
+  EXPECT_FALSE(rows_view(DType::kQ2_K, 16, 100, nullptr, 84, nullptr).ok());
+}
+
+}  // namespace
+}  // namespace galago::cpu
