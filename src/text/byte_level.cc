@@ -1,5 +1,7 @@
 #include "text/byte_level.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
 #include "text/unicode.h"
@@ -41,5 +43,7 @@ std::optional<std::uint8_t> character_byte(char32_t character) {
   if (character < kFirstStandIn || character >= kFirstStandIn + kStandIns) return std::nullopt;
   return alphabet().stand_ins[character - kFirstStandIn];
 }
+
+std::string byte_fallback_spelling(std::uint8_t byte) { return fmt::format("<0x{:02X}>", byte); }
 
 }  // namespace galago::text

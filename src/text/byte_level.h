@@ -14,4 +14,7 @@ std::string_view byte_character(std::uint8_t byte);
 // The byte that `character` stands for.
 std::optional<std::uint8_t> character_byte(char32_t character);
 
+// SentencePiece's token for a byte that no piece covers: "<0x0A>".
+std::string byte_fallback_spelling(std::uint8_t byte);
+
 }  // namespace galago::text

@@ -64,8 +64,10 @@ std::string Tokenizer::Data::piece(TokenId id) const {
     case TokenKind::kHole: return {};
     case TokenKind::kByte: return std::string(1, static_cast<char>(byte_of_spelling(spelling)));
     case TokenKind::kControl:
-    case TokenKind::kUnknown:
-    case TokenKind::kUserDefined: return std::string(spelling);
+    case TokenKind::kUnknown: return std::string(spelling);
+    case TokenKind::kUserDefined:
+      if (decoding.kind != Decoding::Kind::kSpaces) return std::string(spelling);
+      break;  // added runs of spaces are spelled with the space's character
     default: break;
   }
   std::string_view body = spelling;

@@ -1,7 +1,5 @@
 #include "text/word_model.h"
 
-#include <fmt/format.h>
-
 #include <bit>
 
 #include "text/byte_level.h"
@@ -24,7 +22,7 @@ void WordModel::find_byte_tokens(const Vocabulary& vocabulary) {
       byte_tokens[i] = vocabulary.find(byte_character(byte));
       last_byte_tokens[i] = vocabulary.find(std::string(byte_character(byte)) + word_suffix);
     } else {
-      byte_tokens[i] = last_byte_tokens[i] = vocabulary.find(fmt::format("<0x{:02X}>", byte));
+      byte_tokens[i] = last_byte_tokens[i] = vocabulary.find(byte_fallback_spelling(byte));
     }
   }
 }
