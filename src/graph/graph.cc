@@ -65,17 +65,22 @@ bool Uses::read_once(const Graph& graph, ValueId id) const {
   return !is_output && readers[static_cast<std::size_t>(id)].size() == 1;
 }
 
-std::vector<SymbolBound> symbols(const Graph& graph) {
+std::vector<SymbolBound> symbols(std::span<const TensorType> inputs) {
   std::vector<SymbolBound> found;
-  for (const ValueId id : graph.inputs) {
-    for (const Dim& dim : graph.value(id).type.shape.dims()) {
-      if (dim.is_constant()) continue;
+  for (const TensorType& input : inputs) {
+    for (const Dim& dim : input.shape.dims()) {
       const auto same = [&dim](const SymbolBound& symbol) { return symbol.name == dim.name(); };
-      if (std::any_of(found.begin(), found.end(), same)) continue;
+      if (dim.is_constant() || std::any_of(found.begin(), found.end(), same)) continue;
       found.push_back({dim.name(), dim.symbol_bound()});
     }
   }
   return found;
+}
+
+std::vector<SymbolBound> symbols(const Graph& graph) {
+  std::vector<TensorType> types;
+  for (const ValueId id : graph.inputs) types.push_back(graph.value(id).type);
+  return symbols(types);
 }
 
 }  // namespace galago::graph

@@ -83,6 +83,7 @@ struct SymbolBound {
   std::string name;
   std::int64_t bound = 0;
 };
+std::vector<SymbolBound> symbols(std::span<const TensorType> inputs);
 std::vector<SymbolBound> symbols(const Graph& graph);
 
 }  // namespace galago::graph

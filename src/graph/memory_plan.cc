@@ -153,6 +153,9 @@ std::string to_text(const MemoryPlan& plan, const Graph& graph) {
     out += fmt::format("  {:>12} bytes at {:>12}  scratch of {}\n", plan.scratch_sizes[n], plan.scratch[n],
                        name(graph.nodes[n]));
   }
+  for (const Region& region : plan.regions) {
+    out += fmt::format("  {:>12} bytes at {:>12}  {}\n", region.size, region.offset, region.name);
+  }
   return out + fmt::format("  peak {} bytes\n", plan.peak_bytes);
 }
 

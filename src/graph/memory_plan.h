@@ -12,6 +12,13 @@ namespace galago::graph {
 
 inline constexpr std::int64_t kArenaAlignment = 64;  // bytes: a cache line, and the widest vector
 
+// Bytes that a backend keeps during the whole run, beside the values: tables that many nodes read.
+struct Region {
+  std::string name;
+  std::int64_t offset = 0;
+  std::int64_t size = 0;
+};
+
 // Offsets are planned for the bounds of all symbols, so they do not move between runs.
 struct MemoryPlan {
   std::vector<std::int64_t> offsets;  // of each value in bytes; -1: not in the arena (inputs, constants)
@@ -19,6 +26,7 @@ struct MemoryPlan {
   std::vector<ValueId> storage;       // the value whose bytes each value shares (itself, or what it reshapes)
   std::vector<std::int64_t> scratch;  // offset of each node's scratch; -1: none
   std::vector<std::int64_t> scratch_sizes;
+  std::vector<Region> regions;  // added by the backend
   std::int64_t peak_bytes = 0;  // the arena's size
 };
 

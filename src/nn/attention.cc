@@ -42,7 +42,7 @@ Tensor Attention::operator()(const Tensor& x, const Step& step) const {
   }
   q = rotary_(q, step);
   k = rotary_(k, step);
-  if (Status appended = ops::kv_append(k, v, state_.number(), step.view); !appended.ok()) {
+  if (Status appended = ops::kv_append(k, v, state_.number(), nullptr); !appended.ok()) {
     return Tensor::failed(std::move(appended).error());
   }
   const ops::PagedAttention op{.state = state_.number(),
@@ -50,7 +50,7 @@ Tensor Attention::operator()(const Tensor& x, const Step& step) const {
                                .v_dim = config_.head_dim,
                                .scale = config_.scale,
                                .window = config_.window};
-  const Tensor y = ops::apply_one(op, {q}, step.view);
+  const Tensor y = ops::apply_one(op, {q});
   return o_proj_(reshape(y, {tokens, width(config_.n_heads, config_.head_dim)}));
 }
 

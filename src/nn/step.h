@@ -2,13 +2,12 @@
 #pragma once
 
 #include "galago/tensor.h"
-#include "ops/step.h"
 
 namespace galago::nn {
 
+// The rows' sequences and states are the executor's business (ops::StepView).
 struct Step {
-  Tensor positions;                     // i32 (axes, tokens), for rope
-  const ops::StepView* view = nullptr;  // the rows' sequences and states; only when run eagerly
+  Tensor positions;  // i32 (axes, tokens), for rope
 };
 
 }  // namespace galago::nn
