@@ -44,8 +44,8 @@ Result<TensorTypes> Concat::infer(std::span<const TensorType> inputs) const {
   GALAGO_CHECK(expect_plain(in, inputs, 0));
   const Shape& first = inputs[0].shape;
   if (axis < 0 || axis >= first.rank()) {
-    return error(ErrorCode::kInvalidArgument, "{}: axis {} of input 0, {}; expected less than {}", kName, axis,
-                 inputs[0].to_string(), first.rank());
+    return error(ErrorCode::kInvalidArgument, "{}: axis {} of input 0, {}; expected 0 to {}", kName, axis,
+                 inputs[0].to_string(), first.rank() - 1);
   }
   for (std::size_t i = 1; i < inputs.size(); ++i) {
     GALAGO_CHECK(in.is(i, inputs[0].dtype, first.rank()));

@@ -24,9 +24,8 @@ Status Embedding::reference(const ReferenceCall& call) const {
   for (std::int64_t t = 0; t < n; ++t) {
     const std::int32_t id = ids.ints()[t];
     if (id < 0 || id >= table.sizes[0]) {
-      return error(ErrorCode::kOutOfRange,
-                   "{}: input 0 (ids) has {} at {}; expected less than the {} rows of the table", kName, id, t,
-                   table.sizes[0]);
+      return error(ErrorCode::kOutOfRange, "{}: input 0 (ids) has {} at {}; expected 0 to {}, the rows of the table",
+                   kName, id, t, table.sizes[0] - 1);
     }
     table.decode_row(id, call.outputs[0].floats() + t * dim);
   }

@@ -26,8 +26,8 @@ Status GatherRows::reference(const ReferenceCall& call) const {
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int32_t row = index.ints()[i];
     if (row < 0 || row >= x.sizes[0]) {
-      return error(ErrorCode::kOutOfRange, "{}: input 1 (index) has {} at {}; expected less than the {} rows of x",
-                   kName, row, i, x.sizes[0]);
+      return error(ErrorCode::kOutOfRange, "{}: input 1 (index) has {} at {}; expected 0 to {}, the rows of x", kName,
+                   row, i, x.sizes[0] - 1);
     }
     std::copy_n(x.floats() + row * dim, dim, call.outputs[0].floats() + i * dim);
   }

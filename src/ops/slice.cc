@@ -24,8 +24,8 @@ Result<TensorTypes> Slice::infer(std::span<const TensorType> inputs) const {
   GALAGO_CHECK(expect_plain(in, inputs, 0));
   const Shape& x = inputs[0].shape;
   if (axis < 0 || axis >= x.rank()) {
-    return error(ErrorCode::kInvalidArgument, "{}: axis {} of input 0 (x) {}; expected less than {}", kName, axis,
-                 inputs[0].to_string(), x.rank());
+    return error(ErrorCode::kInvalidArgument, "{}: axis {} of input 0 (x) {}; expected 0 to {}", kName, axis,
+                 inputs[0].to_string(), x.rank() - 1);
   }
   const Dim& size = x.dim(axis);
   if (!size.is_constant()) return in.mismatch(0, fmt::format("a constant size in dim {}", axis));

@@ -29,8 +29,9 @@ Status Splice::reference(const ReferenceCall& call) const {
   for (std::int64_t t = 0; t < x.sizes[0]; ++t) {
     const std::int32_t row = call.inputs[2].ints()[t];
     if (row >= rows.sizes[0]) {
-      return error(ErrorCode::kOutOfRange, "{}: input 2 (index) has {} at {}; expected less than the {} rows to insert",
-                   kName, row, t, rows.sizes[0]);
+      return error(ErrorCode::kOutOfRange,
+                   "{}: input 2 (index) has {} at {}; expected less than {}, the rows to insert", kName, row, t,
+                   rows.sizes[0]);
     }
     const float* from = row < 0 ? x.floats() + t * dim : rows.floats() + row * dim;
     std::copy_n(from, dim, call.outputs[0].floats() + t * dim);
