@@ -33,6 +33,7 @@ PUBLIC_LAYERS = {
     "log.h": "base",
     "formats.def": "tensor",
     "image.h": "media",
+    "generate.h": "runtime",
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

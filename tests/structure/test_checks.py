@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -104,7 +105,24 @@ class Sizes(MadeUpRepository):
         self.assertTrue(check_sizes.check(self.root)[0])
 
 
-class Symbols(unittest.TestCase):
+class Symbols(MadeUpRepository):
+    def test_what_the_linker_could_mix_up_is_found_in_a_real_object(self) -> None:
+        source = "src/backends/cpu/isa/avx2/kernels.cc"
+        self.write(source, "")
+        self.assertIn("is it built?", check_symbols.check(self.root, self.root / "build", "nm")[0][0])
+        self.write(
+            source,
+            "namespace shared { template <class T> T twice(T x) { return x + x; } }\n"
+            "namespace avx2 { template <class T> T thrice(T x) { return 3 * x; } }\n"
+            "int f(int x) { return shared::twice(x) + avx2::thrice(x); }\n",
+        )
+        built = self.root / "build/isa/avx2/kernels.cc.o"
+        built.parent.mkdir(parents=True)
+        subprocess.run(["c++", "-O0", "-c", str(self.root / source), "-o", str(built)], check=True)
+        problems, examined = check_symbols.check(self.root, self.root / "build", "nm")
+        self.assertEqual((len(problems), examined), (1, 1))
+        self.assertIn("shared::twice", problems[0])
+
     def test_weak_symbols_are_told_from_others(self) -> None:
         output = "0000 W galago::cpu::avx2::dot()\n     w __gmon_start__\n0010 T galago::f()\n0000 V typeinfo for X\n"
         self.assertEqual(check_symbols.weak_symbols(output), ["galago::cpu::avx2::dot()", "typeinfo for X"])
