@@ -16,7 +16,8 @@ constexpr std::string_view kDefault = "default";
 constexpr std::size_t kMaxTemplates = 64;
 
 void put_default_first(std::vector<NamedTemplate>& templates) {
-  std::ranges::stable_partition(templates, [](const NamedTemplate& entry) { return entry.name == kDefault; });
+  const auto found = std::ranges::find(templates, kDefault, &NamedTemplate::name);
+  if (found != templates.end()) std::rotate(templates.begin(), found, found + 1);
 }
 
 // The templates that transformers keeps beside chat_template.jinja, in alphabetical order.

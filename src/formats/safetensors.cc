@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <tuple>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -220,7 +221,8 @@ Status SafetensorsParser::check_size(const Header& header) const {
 
 // Headers may stand in any order; their bytes must follow one another.
 Status SafetensorsParser::check_layout() {
-  std::ranges::stable_sort(headers_, {}, [](const Header& header) { return std::pair(header.begin, header.end); });
+  std::ranges::sort(headers_, {},
+                    [](const Header& header) { return std::tuple(header.begin, header.end, header.name); });
   std::uint64_t expected = 0;
   for (const Header& header : headers_) {
     if (header.begin != expected) {

@@ -47,15 +47,15 @@ std::string type_name(DType dtype) {
 
 // The length field and the JSON, padded with blanks so that the data begin at a multiple of 8.
 std::string header(const Order& order, const SafetensorsMetadata& metadata) {
-  Json json = Json::object();
-  for (const auto& [key, value] : metadata) json["__metadata__"][key] = value;
+  Json strings = Json::object();
+  for (const auto& [key, value] : metadata) strings[key] = value;
   std::uint64_t offset = 0;
   std::string text = "{";
   const auto add = [&](const std::string& name, const Json& value) {
     if (text.size() > 1) text += ',';
     text += write_json(Json(name)) + ':' + write_json(value);
   };
-  if (!metadata.empty()) add("__metadata__", json["__metadata__"]);
+  if (!metadata.empty()) add("__metadata__", strings);
   for (const StoredTensor* tensor : order) {
     Json entry = Json::object();
     entry["dtype"] = type_name(tensor->dtype);
