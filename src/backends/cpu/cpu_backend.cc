@@ -1,0 +1,115 @@
+#include "backends/cpu/cpu_backend.h"
+
+#include <algorithm>
+
+#include "backends/cpu/cpu_program.h"
+#include "backends/cpu/lowering.h"
+#include "backends/cpu/patterns.h"
+#include "base/error.h"
+#include "base/try.h"
+#include "graph/passes/pack.h"
+
+namespace galago::cpu {
+namespace {
+
+using graph::Graph;
+
+// Every dim names a symbol of the inputs: only those get values.
+Status check_symbols(const Graph& graph, const std::vector<graph::SymbolBound>& symbols) {
+  for (const graph::Value& value : graph.values) {
+    for (const Dim& dim : value.type.shape.dims()) {
+      const auto same = [&dim](const graph::SymbolBound& symbol) {
+        return symbol.name == dim.name() && symbol.bound >= dim.symbol_bound();
+      };
+      if (dim.is_constant() || std::any_of(symbols.begin(), symbols.end(), same)) continue;
+      return error(ErrorCode::kInvalidArgument, "graph {}: the size {} of {} belongs to no input", graph.name,
+                   dim.to_string(), value.type.to_string());
+    }
+  }
+  return {};
+}
+
+// The weights that the pack pass gave a layout.
+std::vector<Tensor> weights_to_pack(const Graph& graph) {
+  std::vector<Tensor> weights;
+  for (const graph::Node& node : graph.nodes) {
+    graph::for_each_weight(node, [&](graph::ValueId id) {
+      const graph::Value& value = graph.value(id);
+      if (value.is_constant() && !value.layout.empty()) weights.push_back(value.constant);
+    });
+  }
+  return weights;
+}
+
+// Each symbolic dim of the graph as a Size, once.
+std::vector<Size> symbolic_sizes(const Graph& graph, const Lowering& lowering) {
+  std::vector<Dim> dims;
+  std::vector<Size> sizes;
+  for (const graph::Value& value : graph.values) {
+    for (const Dim& dim : value.type.shape.dims()) {
+      if (dim.is_constant() || std::find(dims.begin(), dims.end(), dim) != dims.end()) continue;
+      dims.push_back(dim);
+      sizes.push_back(lowering.size(Shape{dim}, 0, 1));
+    }
+  }
+  return sizes;
+}
+
+Size bytes_of(const Lowering& lowering, const TensorType& type) {
+  Size bytes = lowering.size(type.shape, 0, type.shape.rank());
+  bytes.multiply(Dim(info(type.dtype).block_bytes), 0);
+  return bytes;
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(CpuOptions options)
+    : options_(std::move(options)),
+      weights_(std::make_shared<WeightStore>(options_.n_threads, options_.progress, options_.release_source)) {}
+
+Result<std::unique_ptr<CpuBackend>> CpuBackend::create(CpuOptions options) {
+  if (options.kernels == nullptr) {
+    GALAGO_TRY(options.kernels, choose_kernels());
+  }
+  return std::unique_ptr<CpuBackend>(new CpuBackend(std::move(options)));
+}
+
+// Every op has a kernel or a scalar reference.
+std::optional<std::string> CpuBackend::refuses(const graph::Node&, const Graph&) const { return std::nullopt; }
+
+std::string CpuBackend::layout(const graph::Value& weight) const {
+  if (!weight.is_constant() || weight.type.shape.rank() != 2) return "";
+  if (tiled_bytes(weight.constant) == 0) return "";
+  return std::string(galago::name(weight.type.dtype)) + " tile16";
+}
+
+std::int64_t CpuBackend::scratch_bytes(const graph::Node& node, const Graph& graph) const {
+  return cpu::scratch_bytes(graph, node, options_.precision);
+}
+
+Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {
+  CpuProgram::Parts parts;
+  parts.graph = unfuse_unmatched(std::move(graph));
+  parts.symbols = graph::symbols(parts.graph);
+  parts.kernels = options_.kernels;
+  parts.weights = weights_;
+  GALAGO_CHECK(check_symbols(parts.graph, parts.symbols));
+  GALAGO_CHECK(weights_->pack(weights_to_pack(parts.graph)));
+  const auto scratch = [&](const graph::Node& node) { return scratch_bytes(node, parts.graph); };
+  GALAGO_TRY(parts.plan, graph::plan_memory(parts.graph, scratch));
+  Lowering lowering(parts.graph, parts.plan, *weights_, options_.precision);
+  for (std::size_t n = 0; n < parts.graph.nodes.size(); ++n) {
+    GALAGO_CHECK(lowering.lower(n));
+    parts.has_state = parts.has_state || graph::has_state(parts.graph.nodes[n]);
+  }
+  for (const graph::ValueId id : parts.graph.outputs) {
+    parts.outputs.push_back(lowering.operand(id));
+    parts.output_bytes.push_back(bytes_of(lowering, parts.graph.value(id).type));
+  }
+  parts.sizes = symbolic_sizes(parts.graph, lowering);
+  parts.instructions = lowering.take_instructions();
+  parts.constants = lowering.take_constants();
+  return std::unique_ptr<graph::Program>(std::make_unique<CpuProgram>(std::move(parts)));
+}
+
+}  // namespace galago::cpu

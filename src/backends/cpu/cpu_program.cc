@@ -1,0 +1,74 @@
+#include "backends/cpu/cpu_program.h"
+
+#include "base/error.h"
+#include "base/try.h"
+
+namespace galago::cpu {
+
+Status CpuProgram::check(const graph::RunArguments& arguments) const {
+  const std::string& program = parts_.graph.name;
+  if (arguments.symbols.size() != parts_.symbols.size()) {
+    return error(ErrorCode::kInvalidArgument, "{}: {} sizes were given; expected {}", program, arguments.symbols.size(),
+                 parts_.symbols.size());
+  }
+  for (std::size_t i = 0; i < parts_.symbols.size(); ++i) {
+    if (arguments.symbols[i] < 0 || arguments.symbols[i] > parts_.symbols[i].bound) {
+      return error(ErrorCode::kOutOfRange, "{}: {} is {}; it was planned for 0 to {}", program, parts_.symbols[i].name,
+                   arguments.symbols[i], parts_.symbols[i].bound);
+    }
+  }
+  for (const Size& size : parts_.sizes) {
+    if (size.at(arguments.symbols) < 0 || size.at(arguments.symbols) > size.bound()) {
+      return error(ErrorCode::kOutOfRange, "{}: the size {} is {}; it was planned for 0 to {}", program,
+                   size.to_string(), size.at(arguments.symbols), size.bound());
+    }
+  }
+  if (arguments.inputs.size() != parts_.graph.inputs.size()) {
+    return error(ErrorCode::kInvalidArgument, "{}: {} inputs were given; expected {}", program, arguments.inputs.size(),
+                 parts_.graph.inputs.size());
+  }
+  for (std::size_t i = 0; i < arguments.inputs.size(); ++i) {
+    if (arguments.inputs[i] == nullptr) {
+      return error(ErrorCode::kInvalidArgument, "{}: input {} ({}) is missing", program, i,
+                   parts_.graph.value(parts_.graph.inputs[i]).name);
+    }
+  }
+  if (static_cast<std::int64_t>(arguments.arena.size()) < parts_.plan.peak_bytes ||
+      reinterpret_cast<std::uintptr_t>(arguments.arena.data()) % graph::kArenaAlignment != 0) {
+    return error(ErrorCode::kInvalidArgument, "{}: an arena of {} bytes at {}; expected {} at a multiple of {}",
+                 program, arguments.arena.size(), static_cast<const void*>(arguments.arena.data()),
+                 parts_.plan.peak_bytes, graph::kArenaAlignment);
+  }
+  if (parts_.has_state && arguments.step == nullptr) {
+    return error(ErrorCode::kInvalidArgument, "{}: there is no step, which its state needs", program);
+  }
+  return {};
+}
+
+Run CpuProgram::make_run(const graph::RunArguments& arguments) const {
+  return {*parts_.kernels,        arguments.symbols, arguments.inputs,
+          arguments.arena.data(), arguments.step,    std::max(1, arguments.n_threads)};
+}
+
+Status CpuProgram::run(const graph::RunArguments& arguments) const {
+  GALAGO_CHECK(check(arguments));
+  const Run run = make_run(arguments);
+  for (const InstructionPtr& instruction : parts_.instructions) GALAGO_CHECK(instruction->run(run));
+  return {};
+}
+
+std::span<const std::byte> CpuProgram::output(std::size_t index, const graph::RunArguments& arguments) const {
+  const Run run = make_run(arguments);
+  return {run.read(parts_.outputs[index]), static_cast<std::size_t>(run.at(parts_.output_bytes[index]))};
+}
+
+std::string CpuProgram::to_string() const {
+  std::string text = fmt::format("program {} on cpu ({}), arena {} bytes\n", parts_.graph.name, parts_.kernels->isa,
+                                 parts_.plan.peak_bytes);
+  for (std::size_t i = 0; i < parts_.instructions.size(); ++i) {
+    text += fmt::format("{:>5}  {}\n", i, parts_.instructions[i]->to_string());
+  }
+  return text;
+}
+
+}  // namespace galago::cpu

@@ -1,0 +1,97 @@
+// What a program is made of: instructions over operands, with sizes that are known when it runs.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/kernel_args.h"
+#include "base/function_ref.h"
+#include "base/thread_pool.h"
+#include "galago/result.h"
+#include "galago/shape.h"
+#include "ops/step.h"
+
+namespace galago::cpu {
+
+// A product of dims: constants, and symbols whose values a run brings.
+class Size {
+ public:
+  Size(std::int64_t constant = 1) : constant_(constant) {}  // NOLINT(google-explicit-constructor)
+  // Multiplies by `dim`, whose symbol has the index `symbol` in a run's values (ignored for constants).
+  void multiply(const Dim& dim, int symbol);
+
+  std::int64_t at(std::span<const std::int64_t> symbols) const;
+  std::int64_t bound() const;
+  bool is_constant() const { return factors_.empty(); }
+  std::string to_string() const;  // "12 * tokens"
+
+ private:
+  struct Factor {
+    Dim dim;
+    int symbol;
+  };
+  std::int64_t constant_;
+  std::vector<Factor> factors_;
+};
+
+// Where the bytes of a value are while a program runs.
+struct Operand {
+  enum class Place : std::uint8_t { kNone, kArena, kInput, kConstant };
+  Place place = Place::kNone;
+  std::int64_t index = 0;               // byte offset in the arena, or number of the input
+  const std::byte* constant = nullptr;  // belongs to the program or to its weights
+
+  explicit operator bool() const { return place != Place::kNone; }
+  static Operand arena(std::int64_t offset) { return {Place::kArena, offset, nullptr}; }
+};
+
+// A run as instructions see it.
+struct Run {
+  const KernelTable& kernels;
+  std::span<const std::int64_t> symbols;
+  std::span<const std::byte* const> inputs;
+  std::byte* arena;
+  const ops::StepView* step;
+  int n_threads;
+
+  std::int64_t at(const Size& size) const { return size.at(symbols); }
+  // nullptr for an operand that is not there.
+  const std::byte* read(const Operand& operand) const;
+  const float* floats(const Operand& operand) const { return reinterpret_cast<const float*>(read(operand)); }
+  const std::int32_t* ints(const Operand& operand) const {
+    return reinterpret_cast<const std::int32_t*>(read(operand));
+  }
+  // Only what lies in the arena is written.
+  std::byte* write(const Operand& operand) const { return operand ? arena + operand.index : nullptr; }
+  float* out(const Operand& operand) const { return reinterpret_cast<float*>(write(operand)); }
+
+  // Calls task(first, last) for consecutive parts of [0, n). Each part is at least `grain` long, which says how many of
+  // them are worth a thread's while.
+  void parallel(std::int64_t n, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> task) const;
+};
+
+// Parts of this many floats are worth handing to another thread: some 5 us of work against 1 us of handing over.
+inline constexpr std::int64_t kParallelFloats = 8192;
+
+// Rows of `cols` floats that make a part.
+inline std::int64_t row_grain(std::int64_t cols) {
+  return std::max<std::int64_t>(1, kParallelFloats / std::max<std::int64_t>(1, cols));
+}
+
+// One step of a program. Immutable, and run() allocates nothing.
+class Instruction {
+ public:
+  virtual ~Instruction() = default;
+  virtual Status run(const Run& run) const = 0;
+  // The kernel, its sizes and bytes, in one line.
+  virtual std::string to_string() const = 0;
+};
+
+using InstructionPtr = std::unique_ptr<const Instruction>;
+
+}  // namespace galago::cpu

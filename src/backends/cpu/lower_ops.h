@@ -1,0 +1,59 @@
+// How each op and pattern becomes instructions: one function each, by families in lower_*.cc. An op without one runs
+// its scalar reference.
+#pragma once
+
+#include "backends/cpu/lowering.h"
+#include "backends/cpu/patterns.h"
+
+namespace galago::cpu {
+
+Status lower(Lowering& to, const LinearsPattern& linears);
+Status lower(Lowering& to, const NormPattern& norm);
+Status lower(Lowering& to, const AddNormPattern& add_norm);
+Status lower(Lowering& to, const GatedPattern& gated);
+Status lower(Lowering& to, const RopeAppendPattern& rope_append);
+
+Status lower(Lowering& to, const Node& node, const ops::MatMul& op);
+
+Status lower(Lowering& to, const Node& node, const ops::L2Normalize& op);
+Status lower(Lowering& to, const Node& node, const ops::Softmax& op);
+
+Status lower(Lowering& to, const Node& node, const ops::Add& op);
+Status lower(Lowering& to, const Node& node, const ops::Mul& op);
+Status lower(Lowering& to, const Node& node, const ops::Scale& op);
+Status lower(Lowering& to, const Node& node, const ops::Unary& op);
+
+Status lower(Lowering& to, const Node& node, const ops::Embedding& op);
+Status lower(Lowering& to, const Node& node, const ops::Splice& op);
+Status lower(Lowering& to, const Node& node, const ops::GatherRows& op);
+Status lower(Lowering& to, const Node& node, const ops::Reshape& op);
+Status lower(Lowering& to, const Node& node, const ops::Permute& op);
+Status lower(Lowering& to, const Node& node, const ops::Concat& op);
+Status lower(Lowering& to, const Node& node, const ops::Slice& op);
+Status lower(Lowering& to, const Node& node, const ops::Patchify& op);
+
+Status lower(Lowering& to, const Node& node, const ops::Rope& op);
+Status lower(Lowering& to, const Node& node, const ops::KvAppend& op);
+Status lower(Lowering& to, const Node& node, const ops::PagedAttention& op);
+Status lower(Lowering& to, const Node& node, const ops::DenseAttention& op);
+
+Status lower(Lowering& to, const Node& node, const ops::Conv2d& op);
+Status lower(Lowering& to, const Node& node, const ops::AdaptiveAvgPool2d& op);
+
+// The scalar reference as an instruction: for what no kernel takes. It allocates what the reference allocates.
+InstructionPtr reference_instruction(Lowering& to, const Node& node);
+Status lower_reference(Lowering& to, const Node& node);
+
+// The kernels' name of an activation; only where has_kernel().
+UnaryOp unary_op(ops::UnaryKind kind);
+
+// The angles of a rope (lower_attention.cc). The table holds cos (rows, pairs), then sin.
+InstructionPtr rope_table_instruction(Operand positions, Operand inv_freq, Operand table, Size rows, std::int64_t pairs,
+                                      const ops::Rope& rope);
+
+// Scratch of the patterns that need any.
+std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, graph::Precision precision);
+std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendPattern& rope_append);
+std::int64_t dense_attention_scratch(const graph::Graph& graph, const Node& node);
+
+}  // namespace galago::cpu

@@ -1,0 +1,20 @@
+// A step's paged state as the kernels take it, checked: no entry of a page table leads outside of the state.
+#pragma once
+
+#include <string_view>
+
+#include "backends/cpu/kernel_args.h"
+#include "galago/result.h"
+#include "ops/step.h"
+
+namespace galago::cpu {
+
+enum class PagesRead : std::uint8_t { kOwn, kVisible };
+
+// The pages of state number `state` for rows [0, n_rows). Fails when there is no such step or state, its pages are too
+// small, or a row's sequence, position or pages are outside. `pages` says which a row needs: the one it is appended to,
+// or all that it sees through `window` (0: all of its sequence).
+Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int state, const ops::Paged& spec,
+                           std::int64_t n_rows, PagesRead pages, int window);
+
+}  // namespace galago::cpu
