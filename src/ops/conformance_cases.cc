@@ -1,0 +1,283 @@
+#include "ops/conformance_cases.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace galago::ops {
+namespace {
+
+using Sizes = std::vector<std::int64_t>;
+
+// Around the widths of vectors (4 to 16 floats), of unrolled loops, and of models.
+constexpr std::int64_t kDims[] = {1, 3, 8, 15, 17, 33, 64, 100, 257, 576};
+constexpr std::int64_t kRows[] = {1, 2, 7, 33};
+
+class Cases {
+ public:
+  void add(AnyOp op, std::vector<Tensor> inputs, Tolerance tolerance = Tolerance::kFloat,
+           std::optional<ConformanceStep> step = std::nullopt) {
+    std::string title = fmt::format("{}({})", name(op), fields_to_string(op));
+    for (const Tensor& input : inputs) title += fmt::format(" {}", input.type().to_string());
+    if (step) {
+      title += fmt::format(" {} {} rows {} of {} sequences", galago::name(step->dtype), to_string(step->spec),
+                           step->sequence.size(), step->sequence.empty() ? 0 : step->sequence.back() + 1);
+      if (!step->position.empty()) title += fmt::format(" up to {}", step->position.back());
+    }
+    cases_.push_back({std::move(title), std::move(op), std::move(inputs), tolerance, std::move(step)});
+  }
+  // Numbers of deviation `spread`, others at every call.
+  Tensor random(const Sizes& sizes, float spread = 1.0f) {
+    Tensor x = Tensor::random(Shape::of(sizes), ++seed_);
+    const std::span<std::byte> bytes = x.mutable_bytes();
+    auto* values = reinterpret_cast<float*>(bytes.data());
+    for (std::size_t i = 0; i < bytes.size() / sizeof(float); ++i) values[i] *= spread;
+    return x;
+  }
+  Tensor weight(DType dtype, const Sizes& sizes) { return random_weight(dtype, sizes, ++seed_); }
+  // Integers in [least, least + count), in an order that repeats and jumps.
+  static Tensor integers(std::int64_t n, std::int32_t least, std::int32_t count) {
+    std::vector<std::int32_t> values(static_cast<std::size_t>(n));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = least + static_cast<std::int32_t>((i * 7919 + i / 3) % static_cast<std::size_t>(count));
+    }
+    return Tensor::from(values, {n});
+  }
+  std::uint64_t next_seed() { return ++seed_; }
+  std::vector<ConformanceCase> take() { return std::move(cases_); }
+
+ private:
+  std::vector<ConformanceCase> cases_;
+  std::uint64_t seed_ = 0;
+};
+
+std::vector<DType> weight_types() {
+  std::vector<DType> types = {DType::kF32, DType::kF16, DType::kBF16};
+#define GALAGO_DTYPE(enumerator, name, ggml_id, block_elements, block_bytes) \
+  if (block_elements > 1) types.push_back(DType::enumerator);
+#include "galago/formats.def"
+#undef GALAGO_DTYPE
+  return types;
+}
+
+void add_elementwise(Cases* cases) {
+  for (const std::int64_t dim : kDims) {
+    const Tensor x = cases->random({3, dim});
+    cases->add(Add{}, {x, cases->random({3, dim})}, Tolerance::kExact);
+    cases->add(Add{}, {x, cases->random({dim})}, Tolerance::kExact);
+    cases->add(Mul{}, {x, cases->random({3, dim})}, Tolerance::kExact);
+    cases->add(Mul{}, {x, cases->random({dim})}, Tolerance::kExact);
+    cases->add(Scale{0.37f}, {x}, Tolerance::kExact);
+  }
+  cases->add(Add{}, {cases->random({2, 3, 5}), cases->random({3, 5})}, Tolerance::kExact);
+  cases->add(Add{}, {cases->random({0, 8}), cases->random({8})}, Tolerance::kExact);
+  for (int kind = 0; kind <= static_cast<int>(UnaryKind::kTanh); ++kind) {
+    const Unary op{static_cast<UnaryKind>(kind)};
+    cases->add(op, {cases->random({3, 37})});
+    cases->add(op, {cases->random({257}, 20.0f)});  // where exp, erf and tanh saturate
+    cases->add(op, {cases->random({65}, 1e-3f)});   // where the linear term is all
+  }
+}
+
+void add_rows(Cases* cases) {
+  for (const std::int64_t dim : kDims) {
+    const Tensor x = cases->random({5, dim}), weight = cases->random({dim}), bias = cases->random({dim});
+    cases->add(RmsNorm{1e-5f, false}, {x, weight});
+    cases->add(RmsNorm{1e-6f, true}, {x, weight});
+    cases->add(L2Normalize{}, {x});
+    cases->add(Softmax{}, {cases->random({5, dim}, 4.0f)});
+    if (dim < 3) continue;  // the mean of one or two values leaves nothing but rounding
+    cases->add(LayerNorm{}, {x, weight});
+    cases->add(LayerNorm{}, {x, weight, bias});
+  }
+  cases->add(LayerNorm{}, {cases->random({2, 3, 64}), cases->random({64}), cases->random({64})});
+  cases->add(RmsNorm{}, {cases->random({2, 3, 64}), cases->random({64})});
+  cases->add(RmsNorm{1e-6f, false}, {Tensor::zeros({2, 33}), cases->random({33})});
+  cases->add(L2Normalize{}, {Tensor::zeros({2, 33})});
+  cases->add(Softmax{}, {cases->random({2, 1000}, 60.0f)});
+  cases->add(RmsNorm{}, {Tensor::zeros({0, 64}), cases->random({64})});
+}
+
+void add_products(Cases* cases) {
+  for (const DType dtype : weight_types()) {
+    const std::int64_t block = info(dtype).block_elements;
+    const std::vector<std::int64_t> depths =
+        block == 1 ? std::vector<std::int64_t>{1, 7, 33, 100, 576} : std::vector<std::int64_t>{block, 3 * block};
+    for (const std::int64_t depth : depths) {
+      for (const std::int64_t rows : kRows) {
+        const std::int64_t out = rows == 1 ? 67 : rows == 7 ? 1 : 33;
+        cases->add(Linear{}, {cases->random({rows, depth}), cases->weight(dtype, {out, depth})}, Tolerance::kWeight);
+      }
+    }
+    const Tensor weight = cases->weight(dtype, {19, 2 * block});
+    cases->add(Linear{}, {cases->random({3, 2 * block}), weight, cases->random({19})}, Tolerance::kWeight);
+    cases->add(Embedding{}, {Cases::integers(9, 0, 19), weight}, Tolerance::kExact);
+    // The rows of llama's q and k are permuted in GGUF files.
+    const auto order = std::make_shared<const std::vector<std::int32_t>>(
+        std::vector<std::int32_t>{0, 2, 4, 6, 1, 3, 5, 7, 18, 17, 16, 15, 8, 9, 10, 11});
+    cases->add(Linear{}, {cases->random({2, 2 * block}), weight.with_rows(order)}, Tolerance::kWeight);
+  }
+  cases->add(Linear{}, {cases->random({2, 3, 64}), cases->weight(DType::kF32, {5, 64})}, Tolerance::kWeight);
+  cases->add(Linear{}, {cases->random({0, 64}), cases->weight(DType::kF32, {5, 64})}, Tolerance::kWeight);
+  cases->add(MatMul{}, {cases->random({1, 512}), cases->random({1, 512})});
+  cases->add(MatMul{}, {cases->random({5, 33}), cases->random({17, 33})});
+  cases->add(MatMul{}, {cases->random({33, 7}), cases->random({3, 7})});
+}
+
+void add_moves(Cases* cases) {
+  for (const std::int64_t dim : {std::int64_t{1}, std::int64_t{33}, std::int64_t{576}}) {
+    const Tensor x = cases->random({11, dim});
+    cases->add(GatherRows{}, {x, Cases::integers(5, 0, 11)}, Tolerance::kExact);
+    cases->add(Splice{}, {x, cases->random({4, dim}), Cases::integers(11, -3, 7)}, Tolerance::kExact);
+    cases->add(Reshape{{dim, 11}}, {x}, Tolerance::kExact);
+    cases->add(Permute{{1, 0}}, {x}, Tolerance::kExact);
+    cases->add(Concat{0}, {x, cases->random({1, dim}), x}, Tolerance::kExact);
+    cases->add(Concat{1}, {x, cases->random({11, 3}), x}, Tolerance::kExact);
+    cases->add(Slice{0, 3, 5}, {x}, Tolerance::kExact);
+    cases->add(Slice{1, dim / 3, dim / 2}, {x}, Tolerance::kExact);
+  }
+  cases->add(Splice{}, {cases->random({3, 8}), Tensor::zeros({0, 8}), Cases::integers(3, -1, 1)}, Tolerance::kExact);
+  const Tensor cube = cases->random({3, 5, 7});
+  for (const Sizes& axes : {Sizes{0, 2, 1}, Sizes{1, 0, 2}, Sizes{1, 2, 0}, Sizes{2, 0, 1}, Sizes{2, 1, 0}}) {
+    cases->add(Permute{axes}, {cube}, Tolerance::kExact);
+  }
+  cases->add(Slice{1, 1, 3}, {cube}, Tolerance::kExact);
+  cases->add(Concat{1}, {cube, cube}, Tolerance::kExact);
+  cases->add(Reshape{{15, 7}}, {Cases::integers(105, -5, 100)}, Tolerance::kExact);
+  cases->add(Concat{0}, {Cases::integers(3, 0, 9), Cases::integers(4, 5, 9)}, Tolerance::kExact);
+}
+
+Tensor inverse_frequencies(std::int64_t n_pairs) {
+  std::vector<float> values(static_cast<std::size_t>(n_pairs));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(std::pow(1e4, -static_cast<double>(i) / static_cast<double>(n_pairs)));
+  }
+  return Tensor::from(values, {n_pairs});
+}
+
+void add_rope(Cases* cases) {
+  const auto positions = [](std::int64_t axes, std::int64_t tokens) {
+    const Tensor flat = Cases::integers(axes * tokens, 0, 131072);
+    return Tensor::from(flat.ints(), {axes, tokens});
+  };
+  for (const std::int64_t head_dim : {2, 6, 34, 64, 80, 128}) {
+    for (const bool interleaved : {false, true}) {
+      const Tensor x = cases->random({9, 3, head_dim});
+      cases->add(Rope{.interleaved = interleaved}, {x, positions(1, 9), inverse_frequencies(head_dim / 2)});
+      if (head_dim < 6) continue;
+      const std::int64_t pairs = head_dim / 3;
+      cases->add(Rope{interleaved, 1.21f, {}}, {x, positions(1, 9), inverse_frequencies(pairs)});
+      const Sizes sections = {pairs / 2, 0, pairs - pairs / 2};
+      cases->add(Rope{interleaved, 1.0f, sections}, {x, positions(3, 9), inverse_frequencies(pairs)});
+    }
+  }
+}
+
+// A step with, for each sequence, the rows [first, last). Pages are handed out backwards and in turn, so that a
+// sequence's lie neither in order nor together.
+ConformanceStep make_step(const Paged& spec, DType dtype, const std::vector<std::pair<int, int>>& rows,
+                          std::uint64_t seed) {
+  ConformanceStep step{.spec = spec, .dtype = dtype, .seed = seed};
+  for (const auto& [first, last] : rows) {
+    step.max_pages = std::max(step.max_pages, (last + kPageTokens - 1) / kPageTokens);
+  }
+  step.n_pages = step.max_pages * static_cast<std::int32_t>(rows.size()) + 1;
+  step.page_table.resize(rows.size() * static_cast<std::size_t>(step.max_pages), -1);
+  std::int32_t next = step.n_pages;
+  for (std::int32_t page = 0; page < step.max_pages; ++page) {
+    for (std::size_t s = 0; s < rows.size(); ++s) {
+      if (page * kPageTokens >= rows[s].second) continue;
+      step.page_table[s * static_cast<std::size_t>(step.max_pages) + static_cast<std::size_t>(page)] = --next;
+    }
+  }
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    for (int position = rows[s].first; position < rows[s].second; ++position) {
+      step.sequence.push_back(static_cast<std::int32_t>(s));
+      step.position.push_back(position);
+    }
+  }
+  return step;
+}
+
+void add_paged(Cases* cases) {
+  const std::vector<std::vector<std::pair<int, int>>> batches = {
+      {{0, 1}},                       // the first token
+      {{129, 130}},                   // decoding
+      {{63, 64}, {64, 65}, {0, 1}},   // decoding three sequences, at the edges of pages
+      {{0, 33}},                      // a first chunk
+      {{60, 71}, {0, 5}, {200, 201}}  // chunks and decoding together
+  };
+  for (const DType dtype : {DType::kF32, DType::kF16}) {
+    for (const Paged& spec : {Paged{1, 4, 4}, Paged{3, 64, 64}, Paged{2, 80, 33}}) {
+      for (const auto& batch : batches) {
+        const ConformanceStep step = make_step(spec, dtype, batch, cases->next_seed());
+        const auto rows = static_cast<std::int64_t>(step.sequence.size());
+        const Tensor k = cases->random({rows, spec.heads, spec.k_dim}),
+                     v = cases->random({rows, spec.heads, spec.v_dim});
+        cases->add(KvAppend{0}, {k, v}, Tolerance::kExact, step);
+        const std::int64_t group = spec.heads == 3 ? 3 : spec.heads;  // 1, 3 and 2 query heads for a key head
+        const Tensor q = cases->random({rows, spec.heads * group, spec.k_dim});
+        PagedAttention op{0, spec.heads, spec.v_dim, 1.0f / std::sqrt(static_cast<float>(spec.k_dim)), 0, 0.0f};
+        cases->add(op, {q}, Tolerance::kFloat, step);
+        op.window = 37;
+        cases->add(op, {q}, Tolerance::kFloat, step);
+        op.window = 0;
+        op.soft_cap = 2.5f;
+        cases->add(op, {q}, Tolerance::kFloat, step);
+      }
+    }
+  }
+}
+
+void add_dense_attention(Cases* cases) {
+  struct Size {
+    std::int64_t n, m, heads, kv_heads, k_dim, v_dim;
+  };
+  for (const Size& s : {Size{1, 1, 1, 1, 1, 1}, Size{5, 5, 2, 2, 64, 64}, Size{33, 33, 4, 2, 17, 9},
+                        Size{7, 100, 3, 1, 80, 80}, Size{50, 50, 2, 2, 32, 32}}) {
+    const Tensor q = cases->random({s.n, s.heads, s.k_dim}, 2.0f), k = cases->random({s.m, s.kv_heads, s.k_dim});
+    const Tensor v = cases->random({s.m, s.kv_heads, s.v_dim});
+    const float scale = 1.0f / std::sqrt(static_cast<float>(s.k_dim));
+    const Tensor query_segment = Cases::integers(s.n, -1, 4), key_segment = Cases::integers(s.m, -1, 4);
+    for (const bool causal : {false, true}) {
+      cases->add(DenseAttention{scale, causal}, {q, k, v});
+      cases->add(DenseAttention{scale, causal}, {q, k, v, query_segment, key_segment});
+    }
+  }
+}
+
+void add_pictures(Cases* cases) {
+  const Tensor x = cases->random({6, 13, 17});
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    cases->add(Conv2d{1, 0, 1}, {x, cases->weight(dtype, {5, 6, 3, 3})}, Tolerance::kWeight);
+    cases->add(Conv2d{1, 0, 1}, {x, cases->weight(dtype, {7, 6, 1, 1}), cases->random({7})}, Tolerance::kWeight);
+    cases->add(Conv2d{1, 1, 6}, {x, cases->weight(dtype, {6, 1, 3, 3}), cases->random({6})}, Tolerance::kWeight);
+    cases->add(Conv2d{2, 1, 6}, {x, cases->weight(dtype, {12, 1, 3, 3})}, Tolerance::kWeight);
+    cases->add(Conv2d{2, 3, 2}, {x, cases->weight(dtype, {4, 3, 5, 2}), cases->random({4})}, Tolerance::kWeight);
+  }
+  for (const auto& [height, width] : {std::pair{1, 1}, std::pair{3, 4}, std::pair{13, 17}, std::pair{5, 20}}) {
+    cases->add(AdaptiveAvgPool2d{height, width}, {x});
+  }
+  cases->add(Patchify{1, 1}, {x}, Tolerance::kExact);
+  cases->add(Patchify{4, 5}, {x}, Tolerance::kExact);
+  cases->add(Patchify{14, 14}, {x}, Tolerance::kExact);  // larger than the picture: no patches
+}
+
+}  // namespace
+
+std::vector<ConformanceCase> conformance_cases() {
+  Cases cases;
+  add_elementwise(&cases);
+  add_rows(&cases);
+  add_products(&cases);
+  add_moves(&cases);
+  add_rope(&cases);
+  add_paged(&cases);
+  add_dense_attention(&cases);
+  add_pictures(&cases);
+  return cases.take();
+}
+
+}  // namespace galago::ops

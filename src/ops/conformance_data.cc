@@ -1,0 +1,90 @@
+// What the conformance cases are made of: weights of any element type, and steps with filled states.
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "base/error.h"
+#include "ops/conformance_cases.h"
+#include "quant/codec.h"
+
+namespace galago::ops {
+namespace {
+
+// Random bytes that decode to finite values, the largest between 1/4 and 8 in magnitude. About one block in ten is
+// such, since a random scale has a random exponent; trying again needs no knowledge of where a format keeps its scales.
+bool fill_random_block(const quant::Codec& codec, std::span<std::byte> block, std::mt19937_64* generator) {
+  constexpr int kTries = 100000;
+  std::vector<float> values(static_cast<std::size_t>(info(codec.dtype).block_elements));
+  for (int tries = 0; tries < kTries; ++tries) {
+    for (std::byte& byte : block) byte = static_cast<std::byte>((*generator)() >> 56);
+    codec.decode_row(block.data(), values.data(), static_cast<std::int64_t>(values.size()));
+    float largest = 0.0f;
+    bool finite = true;
+    for (const float value : values) {
+      finite = finite && std::isfinite(value);
+      largest = std::max(largest, std::fabs(value));
+    }
+    if (finite && largest >= 0.25f && largest <= 8.0f) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+double nmse_bound(Tolerance tolerance, bool int8_activations) {
+  switch (tolerance) {
+    case Tolerance::kExact: return 0.0;
+    case Tolerance::kFloat: return 1e-7;
+    case Tolerance::kWeight: return int8_activations ? 5e-4 : 1e-7;
+  }
+  return 0.0;
+}
+
+Tensor random_weight(DType dtype, const std::vector<std::int64_t>& shape, std::uint64_t seed) {
+  const Tensor values = Tensor::random(Shape::of(shape), seed);
+  if (!values.ok() || dtype == DType::kF32) return values;
+  Tensor weight = Tensor::zeros(Shape::of(shape), dtype);
+  if (!weight.ok()) return weight;
+  const quant::Codec& codec = quant::codec(dtype);
+  if (codec.encode_row != nullptr) {  // rows are whole blocks, so all of them are one long row
+    codec.encode_row(values.floats().data(), weight.mutable_bytes().data(),
+                     static_cast<std::int64_t>(values.floats().size()));
+    return weight;
+  }
+  std::mt19937_64 generator(seed);
+  const auto block_bytes = static_cast<std::size_t>(info(dtype).block_bytes);
+  for (std::span<std::byte> rest = weight.mutable_bytes(); !rest.empty(); rest = rest.subspan(block_bytes)) {
+    if (!fill_random_block(codec, rest.first(block_bytes), &generator)) {
+      return Tensor::failed(
+          error(ErrorCode::kUnsupported, "no random block of {} decodes to values of unit size", name(dtype)));
+    }
+  }
+  return weight;
+}
+
+std::vector<std::byte> ConformanceStep::initial_state() const {
+  const std::uint64_t stride = page_bytes(spec, dtype);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(n_pages) * stride);
+  const auto elements = static_cast<std::int64_t>(bytes.size()) / info(dtype).block_bytes;
+  const Tensor values = Tensor::random({elements}, seed);
+  quant::codec(dtype).encode_row(values.floats().data(), bytes.data(), elements);
+  return bytes;
+}
+
+StateView ConformanceStep::state_view(std::vector<std::byte>& bytes) const {
+  return {bytes.data(), page_bytes(spec, dtype), dtype, n_pages};
+}
+
+StepView ConformanceStep::view(const StateView& state) const {
+  StepView step;
+  step.n_rows = static_cast<std::int32_t>(sequence.size());
+  step.n_sequences = static_cast<std::int32_t>(page_table.size()) / std::max(max_pages, 1);
+  step.sequence = sequence.data();
+  step.position = position.data();
+  step.page_table = page_table.data();
+  step.max_pages = max_pages;
+  step.states = std::span(&state, 1);
+  return step;
+}
+
+}  // namespace galago::ops
