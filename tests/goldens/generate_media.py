@@ -122,7 +122,8 @@ def png_files() -> dict[str, bytes]:
                 name = f"{kind}{depth}{'_interlaced' if interlaced else ''}.png"
                 files[name] = encode_png(samples, kind, depth, interlaced, palette=palette)
     small = rng.integers(0, 256, (5, 7, 3))
-    files["rgb_transparent_color.png"] = encode_png(small, "rgb", 8, extra=chunk(b"tRNS", struct.pack(">3H", *small[0, 0])))
+    first_color = struct.pack(">3H", *small[0, 0])
+    files["rgb_transparent_color.png"] = encode_png(small, "rgb", 8, extra=chunk(b"tRNS", first_color))
     files["gray_transparent_color.png"] = encode_png(small[:, :, :1], "gray", 8, extra=chunk(b"tRNS", b"\0\x40"))
     colors = rng.integers(0, 256, 3 * 9, dtype=np.uint8).tobytes()
     indices = rng.integers(0, 9, (5, 7, 1))
@@ -200,7 +201,9 @@ def decode_cases() -> tuple[dict[str, bytes], list[dict[str, Any]], bytes]:
 SIZES = [((1, 1), (7, 5)), ((2, 3), (1, 1)), ((17, 13), (17, 29)), ((17, 13), (5, 13)), ((31, 47), (32, 46)),
          ((64, 64), (63, 65)), ((97, 61), (13, 150)), ((97, 61), (224, 11)), ((101, 103), (50, 51)),
          ((333, 127), (84, 84)), ((640, 427), (336, 224)), ((55, 1200), (3, 1)), ((1201, 7), (100, 70)),
-         ((23, 19), (230, 190)), ((5, 5), (5, 5)), ((1000, 3), (7, 3)), ((300, 700), (224, 522)), ((301, 907), (84, 253)), ((90, 400), (90, 31)), ((3, 900), (3, 11)), ((1031, 773), (299, 224))]
+         ((23, 19), (230, 190)), ((5, 5), (5, 5)), ((1000, 3), (7, 3)),
+         ((300, 700), (224, 522)), ((301, 907), (84, 253)), ((90, 400), (90, 31)),
+         ((3, 900), (3, 11)), ((1031, 773), (299, 224))]
 
 
 def resize_cases() -> list[dict[str, Any]]:
@@ -224,7 +227,8 @@ def processor_cases() -> list[dict[str, Any]]:
     clip: dict[str, Any] = {"do_center_crop": True, "do_normalize": True, "do_resize": True, "resample": 3,
                             "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "crop_size": 56, "size": 56}
     new_style = {"crop_size": {"height": 48, "width": 40}, "size": {"shortest_edge": 50}, "do_rescale": True,
-                 "rescale_factor": 0.00392156862745098, "image_processor_type": "CLIPImageProcessor", "do_convert_rgb": True}
+                 "rescale_factor": 0.00392156862745098, "image_processor_type": "CLIPImageProcessor",
+                 "do_convert_rgb": True}
     configs: list[dict[str, Any]] = [
         clip,
         {**clip, **new_style},
@@ -257,9 +261,11 @@ def build() -> dict[str, bytes]:
     files, decode, blob = decode_cases()
     expected = {"noise_fnv": fnv1a(noise(37, 29, 11).tobytes()), "decode": decode, "resize": resize_cases(),
                 "process": processor_cases()}
-    lists = {key: value if isinstance(value, str) else [json.dumps(row) for row in value] for key, value in expected.items()}
-    lines = [f'  "{key}": "{value}"' if isinstance(value, str) else f'  "{key}": [\n    ' + ",\n    ".join(value) + "\n  ]"
-             for key, value in lists.items()]
+    lines = []
+    for key, value in expected.items():
+        rows = [json.dumps(row) for row in value] if isinstance(value, list) else []
+        text = "[\n    " + ",\n    ".join(rows) + "\n  ]" if rows else json.dumps(value)
+        lines.append(f'  "{key}": {text}')
     return {**files, "decoded.bin": blob, "expected.json": ("{\n" + ",\n".join(lines) + "\n}\n").encode()}
 
 
