@@ -7,8 +7,6 @@
 namespace galago::text {
 namespace {
 
-constexpr std::uint32_t kWord = kLetter | kMark | kNumberDecimal | kConnector;
-
 std::size_t previous_code_point(std::string_view text, std::size_t offset) {
   do {
     --offset;
@@ -18,12 +16,12 @@ std::size_t previous_code_point(std::string_view text, std::size_t offset) {
 
 bool word_before(std::string_view text, std::size_t offset) {
   if (offset == 0) return false;
-  return (categories(decode_utf8(text, previous_code_point(text, offset)).code_point) & kWord) != 0;
+  return (categories(decode_utf8(text, previous_code_point(text, offset)).code_point) & kWordCharacter) != 0;
 }
 
 bool word_after(std::string_view text, std::size_t offset) {
   if (offset == text.size()) return false;
-  return (categories(decode_utf8(text, offset).code_point) & kWord) != 0;
+  return (categories(decode_utf8(text, offset).code_point) & kWordCharacter) != 0;
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ struct CategoryName {
   std::uint32_t mask;
 };
 
-constexpr std::array<CategoryName, 14> kCategoryNames = {{{"L", kLetter},
+constexpr std::array<CategoryName, 16> kCategoryNames = {{{"L", kLetter},
                                                           {"Lu", kLetterUpper},
                                                           {"Ll", kLetterLower},
                                                           {"Lt", kLetterTitle},
@@ -75,13 +75,16 @@ constexpr std::array<CategoryName, 14> kCategoryNames = {{{"L", kLetter},
                                                           {"M", kMark},
                                                           {"N", kNumber},
                                                           {"Nd", kNumberDecimal},
+                                                          {"Nl", kNumberLetter},
+                                                          {"No", kNumberOther},
                                                           {"P", kPunctuation},
                                                           {"Pc", kConnector},
                                                           {"S", kSymbol},
                                                           {"Z", kSeparator},
                                                           {"C", kOther}}};
 
-constexpr std::uint32_t kWord = kLetter | kMark | kNumberDecimal | kConnector;
+// \w as the regular expressions of tokenizer.json mean it (Oniguruma): superscripts too, joiners not.
+constexpr std::uint32_t kWord = kLetter | kMark | kNumber | kConnector | kOtherAlphabetic;
 constexpr std::uint32_t kMaxCount = 64;  // a run that falls short is scanned again from each of its characters
 
 // Reads "prefix? class quantifier | ...". Every method fails by returning nothing.

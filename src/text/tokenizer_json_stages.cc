@@ -88,6 +88,16 @@ PreTokenizerStage stage(std::string_view pattern, SplitBehavior behavior, bool i
 
 constexpr std::string_view kPunctuationClass = R"([!-/:-@\[-`{-~\p{P}])";
 
+// \w+|[^\w\s]+ as Rust's regex crate means it, which runs this one pre-tokenizer.
+Scanner words_or_others() {
+  RunRules rules;
+  rules.runs.resize(2);
+  rules.runs[0].of.mask = kWordCharacter;
+  rules.runs[1].of.mask = kWordCharacter | kWhiteSpace;
+  rules.runs[1].of.complement = true;
+  return rules;
+}
+
 Status read_byte_level(const JsonValue& value, PreTokenizerSpec& spec) {
   GALAGO_TRY(const bool prefix, value.boolean("add_prefix_space", true));
   GALAGO_TRY(const bool words, value.boolean("use_regex", true));
@@ -214,7 +224,7 @@ Status read_pre_tokenizer(const JsonValue& value, PreTokenizerSpec& spec, int de
     GALAGO_TRY(const bool individual, value.boolean("individual_digits", false));
     spec.stages.push_back(stage(R"(\p{N})", individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous));
   } else if (type == "Whitespace") {
-    spec.stages.push_back(stage(R"(\w+|[^\w\s]+)", SplitBehavior::kRemoved, true));
+    spec.stages.emplace_back(SplitStage{words_or_others(), SplitBehavior::kRemoved, true});
   } else if (type == "WhitespaceSplit") {
     spec.stages.push_back(stage(R"(\s)", SplitBehavior::kRemoved));
   } else if (type == "Punctuation") {

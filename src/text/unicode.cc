@@ -26,7 +26,7 @@ std::uint32_t general_category(char32_t c) {
     case UTF8PROC_CATEGORY_MC:
     case UTF8PROC_CATEGORY_ME: return kMark;
     case UTF8PROC_CATEGORY_ND: return kNumberDecimal;
-    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NL: return kNumberLetter;
     case UTF8PROC_CATEGORY_NO: return kNumberOther;
     case UTF8PROC_CATEGORY_PC: return kPunctuation | kConnector;
     case UTF8PROC_CATEGORY_PD:
@@ -46,18 +46,27 @@ std::uint32_t general_category(char32_t c) {
   }
 }
 
+bool is_enclosed_letter(char32_t c) {
+  return (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
+         (c >= 0x1F170 && c <= 0x1F189);
+}
+
 std::uint32_t compute_categories(char32_t c) {
-  return general_category(c) | (has_white_space_property(c) ? static_cast<std::uint32_t>(kWhiteSpace) : 0u);
+  std::uint32_t bits = general_category(c);
+  if (has_white_space_property(c)) bits |= kWhiteSpace;
+  if (is_enclosed_letter(c)) bits |= kOtherAlphabetic;
+  if (c == 0x200C || c == 0x200D) bits |= kJoinControl;
+  return bits;
 }
 
 // Latin, Greek, Cyrillic and their neighbours from a table: most text never reaches utf8proc's two-stage lookup.
 constexpr std::size_t kTableSize = 0x600;
 
-const std::array<std::uint16_t, kTableSize>& category_table() {
+const std::array<std::uint32_t, kTableSize>& category_table() {
   static const auto table = [] {
-    std::array<std::uint16_t, kTableSize> t{};
+    std::array<std::uint32_t, kTableSize> t{};
     for (std::size_t c = 0; c < kTableSize; ++c) {
-      t[c] = static_cast<std::uint16_t>(compute_categories(static_cast<char32_t>(c)));
+      t[c] = compute_categories(static_cast<char32_t>(c));
     }
     return t;
   }();

@@ -20,15 +20,19 @@ enum CategoryMask : std::uint32_t {
   kLetterOther = 1u << 4,
   kMark = 1u << 5,
   kNumberDecimal = 1u << 6,
-  kNumberOther = 1u << 7,  // Nl and No
+  kNumberOther = 1u << 7,  // No
   kPunctuation = 1u << 8,
   kConnector = 1u << 9,  // Pc, which is in kPunctuation's class too
   kSymbol = 1u << 10,
   kSeparator = 1u << 11,
   kOther = 1u << 12,       // C*, unassigned included
   kWhiteSpace = 1u << 13,  // the White_Space property: what \s means
+  kNumberLetter = 1u << 14,
+  kOtherAlphabetic = 1u << 15,  // symbols with the Alphabetic property: letters in circles and squares
+  kJoinControl = 1u << 16,      // U+200C and U+200D
   kLetter = kLetterUpper | kLetterLower | kLetterTitle | kLetterModifier | kLetterOther,
-  kNumber = kNumberDecimal | kNumberOther,
+  kNumber = kNumberDecimal | kNumberLetter | kNumberOther,
+  kWordCharacter = kLetter | kMark | kNumberDecimal | kNumberLetter | kConnector | kOtherAlphabetic | kJoinControl,
 };
 
 // The bits of one code point; 0 only for what is none.
