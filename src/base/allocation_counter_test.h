@@ -32,12 +32,13 @@ inline const int allocation_hook = __sanitizer_install_malloc_and_free_hooks(
 
 #else
 
-void* operator new(std::size_t size) {
+// Not inlined: g++ would see the free() in one and the standard operator new in another, and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   galago::allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 #endif

@@ -102,6 +102,7 @@ Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {
     GALAGO_CHECK(lowering.lower(n));
     parts.has_state = parts.has_state || graph::has_state(parts.graph.nodes[n]);
   }
+  for (const graph::ValueId id : parts.graph.inputs) parts.input_elements.push_back(lowering.elements(id));
   for (const graph::ValueId id : parts.graph.outputs) {
     parts.outputs.push_back(lowering.operand(id));
     parts.output_bytes.push_back(bytes_of(lowering, parts.graph.value(id).type));

@@ -28,7 +28,7 @@ Status CpuProgram::check(const graph::RunArguments& arguments) const {
                  parts_.graph.inputs.size());
   }
   for (std::size_t i = 0; i < arguments.inputs.size(); ++i) {
-    if (arguments.inputs[i] == nullptr) {
+    if (arguments.inputs[i] == nullptr && parts_.input_elements[i].at(arguments.symbols) > 0) {
       return error(ErrorCode::kInvalidArgument, "{}: input {} ({}) is missing", program, i,
                    parts_.graph.value(parts_.graph.inputs[i]).name);
     }

@@ -20,6 +20,7 @@ class CpuProgram : public graph::Program {
     std::vector<graph::SymbolBound> symbols;
     std::vector<InstructionPtr> instructions;
     std::vector<Tensor> constants;
+    std::vector<Size> input_elements;
     std::vector<Operand> outputs;
     std::vector<Size> output_bytes;
     std::vector<Size> sizes;  // each symbolic dim once: none may leave its bounds

@@ -226,7 +226,8 @@ Result<Part> make_part(Lowering& to, const LinearsPattern::Part& pattern) {
   part.int8 = runs_int8(to.graph(), pattern.weight, to.precision());
   part.bias = to.operand(pattern.bias);
   part.y = to.operand(pattern.y);
-  if (weight.is_constant()) {
+  // Constants without elements have no view; as activations they give bias and residual alone.
+  if (weight.is_constant() && weight.type.shape.max_elements().value_or(0) > 0) {
     auto view = to.weights().view(weight.constant);
     if (!view.ok()) return error(view.error().code, "weight {}: {}", weight.name, view.error().message);
     part.view = *view;

@@ -1,0 +1,201 @@
+// Every case of the conformance table on every instruction set: compiled in both classes over packed weights, and run
+// at once by the eager executor.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "backends/cpu/cpu_executor.h"
+#include "backends/cpu/program_fixture_test.h"
+#include "ops/conformance_cases.h"
+#include "quant/codec.h"
+
+namespace galago::cpu {
+namespace {
+
+using ops::ConformanceCase;
+
+// The CPU's pages hold K as (heads, k_dim, tokens), the reference's as (heads, tokens, k_dim).
+std::vector<std::byte> with_keys_transposed(const ConformanceCase& c, const std::vector<std::byte>& state, bool back) {
+  const ops::Paged& spec = c.step->spec;
+  const std::size_t element = c.step->dtype == DType::kF32 ? 4 : 2;
+  const auto k_dim = static_cast<std::size_t>(spec.k_dim), tokens = static_cast<std::size_t>(kPageTokens);
+  const auto page_bytes = static_cast<std::size_t>(ops::page_bytes(spec, c.step->dtype));
+  std::vector<std::byte> out = state;
+  for (std::size_t page = 0; page * page_bytes < state.size(); ++page) {
+    for (std::size_t head = 0; head < static_cast<std::size_t>(spec.heads); ++head) {
+      const std::size_t base = page * page_bytes + head * tokens * k_dim * element;
+      for (std::size_t token = 0; token < tokens; ++token) {
+        for (std::size_t d = 0; d < k_dim; ++d) {
+          std::size_t from = token * k_dim + d, to = d * tokens + token;
+          if (back) std::swap(from, to);
+          std::memcpy(out.data() + base + to * element, state.data() + base + from * element, element);
+        }
+      }
+    }
+  }
+  return out;
+}
+
+struct Outcome {
+  std::vector<Tensor> outputs;
+  std::vector<std::byte> state;  // in the reference's layout
+};
+
+Outcome expected_of(const ConformanceCase& c) {
+  Outcome outcome;
+  if (!c.step) {
+    outcome.outputs = ops::apply(c.op, c.inputs);
+    return outcome;
+  }
+  outcome.state = c.step->initial_state();
+  const ops::StateView view = c.step->state_view(outcome.state);
+  const ops::StepView step = c.step->view(view);
+  outcome.outputs = ops::apply(c.op, c.inputs, &step);
+  return outcome;
+}
+
+Outcome found_by(ops::Executor& executor, const ConformanceCase& c) {
+  const ops::ExecutorScope scope(executor);
+  Outcome outcome;
+  if (!c.step) {
+    outcome.outputs = ops::apply(c.op, c.inputs);
+    return outcome;
+  }
+  std::vector<std::byte> state = with_keys_transposed(c, c.step->initial_state(), false);
+  const ops::StateView view = c.step->state_view(state);
+  const ops::StepView step = c.step->view(view);
+  outcome.outputs = ops::apply(c.op, c.inputs, &step);
+  outcome.state = with_keys_transposed(c, state, true);
+  return outcome;
+}
+
+// Compiles each op as a graph of one node: activations are inputs, weights are packed.
+class CompilingExecutor : public ops::Executor {
+ public:
+  explicit CompilingExecutor(CpuOptions options) : options_(std::move(options)) {}
+
+  std::vector<Tensor> run(const ops::AnyOp& op, std::span<const Tensor> inputs, const ops::StepView* step) override {
+    const auto is_weight = [&op](std::size_t i) {
+      return i == 1 && (std::holds_alternative<ops::Linear>(op) || std::holds_alternative<ops::Embedding>(op) ||
+                        std::holds_alternative<ops::Conv2d>(op));
+    };
+    Source source;
+    std::vector<Tensor> activations;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (is_weight(i)) continue;
+      source.inputs.push_back({fmt::format("x{}", i), inputs[i].type()});
+      activations.push_back(inputs[i]);
+    }
+    if (step != nullptr) source.states = {ops::Paged{}};
+    source.function = [&](std::span<const Tensor> traced) {
+      std::vector<Tensor> arguments;
+      for (std::size_t i = 0, next = 0; i < inputs.size(); ++i) {
+        arguments.push_back(is_weight(i) ? inputs[i] : traced[next++]);
+      }
+      std::vector<graph::NamedTensor> named;
+      // An attention alone follows no append, which the verifier would miss.
+      if (std::holds_alternative<ops::PagedAttention>(op)) return named;
+      for (const Tensor& output : ops::apply(op, arguments)) named.push_back({"y", output});
+      return named;
+    };
+    if (std::holds_alternative<ops::PagedAttention>(op)) return attend(op, activations, step);
+    const Compiled compiled = compile(source, options_);
+    return outputs_of(compiled, activations, step, op, inputs);
+  }
+
+ private:
+  std::vector<Tensor> outputs_of(const Compiled& compiled, const std::vector<Tensor>& activations,
+                                 const ops::StepView* step, const ops::AnyOp& op, std::span<const Tensor> inputs) {
+    auto values = compiled.run(activations, {}, step, 2);
+    if (!values.ok()) return {Tensor::failed(values.error())};
+    ops::TensorTypes types;
+    for (const Tensor& input : inputs) types.push_back(input.type());
+    std::vector<Tensor> outputs;
+    const ops::TensorTypes results = ops::infer(op, types).value();
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      outputs.push_back(Tensor::zeros(results[i].shape, results[i].dtype));
+      const auto out = outputs.back().mutable_bytes();
+      EXPECT_EQ(out.size(), (*values)[i].size() * sizeof(float));
+      if (!out.empty()) std::memcpy(out.data(), (*values)[i].data(), out.size());
+    }
+    return outputs;
+  }
+
+  std::vector<Tensor> attend(const ops::AnyOp& op, const std::vector<Tensor>& activations, const ops::StepView* step) {
+    Compiled compiled;
+    compiled.backend = CpuBackend::create(options_).value();
+    graph::Graph graph;
+    graph.name = "attend";
+    graph.inputs = {graph.add_value({.type = activations[0].type(), .name = "q"})};
+    const TensorType y = ops::infer(op, std::vector<TensorType>{activations[0].type()}).value()[0];
+    graph.outputs = {graph.add_value({.type = y})};
+    graph.output_names = {"y"};
+    graph.nodes.push_back({.op = op, .inputs = {0}, .outputs = {1}});
+    compiled.program = compiled.backend->compile(graph).value();
+    return outputs_of(compiled, activations, step, op, activations);
+  }
+
+  CpuOptions options_;
+};
+
+Floats floats_of(DType dtype, std::span<const std::byte> bytes) {
+  if (dtype == DType::kI32) {
+    const auto* ints = reinterpret_cast<const std::int32_t*>(bytes.data());
+    return {ints, ints + bytes.size() / sizeof(std::int32_t)};
+  }
+  Floats values(bytes.size() / static_cast<std::size_t>(info(dtype).block_bytes));
+  if (!values.empty()) {
+    quant::codec(dtype).decode_row(bytes.data(), values.data(), static_cast<std::int64_t>(values.size()));
+  }
+  return values;
+}
+
+void expect_close(const Floats& found, const Floats& expected, ops::Tolerance tolerance, bool int8) {
+  if (tolerance == ops::Tolerance::kExact) {
+    EXPECT_EQ(found, expected);
+  } else {
+    EXPECT_LE(nmse(found, expected), ops::nmse_bound(tolerance, int8));
+  }
+}
+
+void check_all(ops::Executor& executor, bool int8, const std::vector<ConformanceCase>& cases,
+               const std::vector<Outcome>& expected) {
+  for (std::size_t n = 0; n < cases.size(); ++n) {
+    const ConformanceCase& c = cases[n];
+    SCOPED_TRACE(c.name);
+    const Outcome found = found_by(executor, c);
+    ASSERT_EQ(found.outputs.size(), expected[n].outputs.size());
+    for (std::size_t i = 0; i < found.outputs.size(); ++i) {
+      ASSERT_TRUE(found.outputs[i].ok()) << found.outputs[i].error().message;
+      const DType dtype = found.outputs[i].dtype();
+      expect_close(floats_of(dtype, found.outputs[i].bytes()), floats_of(dtype, expected[n].outputs[i].bytes()),
+                   c.tolerance, int8);
+    }
+    if (c.step) {
+      expect_close(floats_of(c.step->dtype, found.state), floats_of(c.step->dtype, expected[n].state), c.tolerance,
+                   int8);
+    }
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(Conformance, EveryOpOnEveryInstructionSet) {
+  const std::vector<ConformanceCase> cases = ops::conformance_cases();
+  std::vector<Outcome> expected;
+  for (const ConformanceCase& c : cases) expected.push_back(expected_of(c));
+  for (const KernelTable* kernels : available_kernels()) {
+    SCOPED_TRACE(kernels->isa);
+    for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
+      const bool int8 = precision == graph::Precision::kFast;
+      SCOPED_TRACE(int8 ? "fast" : "exact");
+      CompilingExecutor compiling({.precision = precision, .kernels = kernels});
+      check_all(compiling, int8, cases, expected);
+    }
+    SCOPED_TRACE("eager");
+    check_all(*CpuExecutor::create(2, kernels).value(), false, cases, expected);
+  }
+}
+
+}  // namespace
+}  // namespace galago::cpu
