@@ -1,0 +1,156 @@
+#include "runtime/engine.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/cpu_topology.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/try.h"
+#include "models/registry.h"
+#include "runtime/tokenizer_source.h"
+
+namespace galago::runtime {
+namespace {
+
+constexpr int kMaxPrefillChunk = 4096;
+
+using Clock = std::chrono::steady_clock;
+
+// Lets the system drop the pages of a mapped file whose weights were packed.
+cpu::ReleaseSource releaser(const std::shared_ptr<const formats::Checkpoint>& checkpoint) {
+  return [checkpoint](Bytes part) {
+    for (const auto& file : checkpoint->files()) {
+      const Bytes whole = file->bytes();
+      const bool inside = part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
+      if (inside) file->release(part);
+    }
+  };
+}
+
+cpu::CpuOptions backend_options(const ModelOptions& options, int n_threads,
+                                const std::shared_ptr<const formats::Checkpoint>& checkpoint) {
+  cpu::CpuOptions cpu;
+  cpu.precision = options.precision == Precision::kExact ? graph::Precision::kExact : graph::Precision::kFast;
+  cpu.n_threads = n_threads;
+  cpu.release_source = releaser(checkpoint);
+  if (options.progress) {
+    cpu.progress = [report = options.progress](std::uint64_t done, std::uint64_t total) {
+      report({"packing weights", done, total});
+    };
+  }
+  return cpu;
+}
+
+// Reads a number of generation_config.json into `out` when it is there.
+template <class T>
+Status read_option(const Json& config, std::string_view key, T& out) {
+  GALAGO_TRY(const double value, get_number(config, key, static_cast<double>(out), "generation_config.json"));
+  out = static_cast<T>(value);
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& path, const ModelOptions& options) {
+  const auto start = Clock::now();
+  if (options.prefill_chunk < 1 || options.prefill_chunk > kMaxPrefillChunk) {
+    return error(ErrorCode::kInvalidArgument, "the prefill chunk is {} tokens; 1 to {} are possible",
+                 options.prefill_chunk, kMaxPrefillChunk);
+  }
+  std::shared_ptr<Engine> engine(new Engine);
+  engine->precision_ = options.precision;
+  engine->n_threads_ = options.n_threads > 0 ? options.n_threads : default_threads();
+  engine->limits_.prefill_tokens = options.prefill_chunk;
+  GALAGO_TRY(engine->checkpoint_, formats::Checkpoint::open(path));
+  GALAGO_TRY(engine->model_, models::build_model(engine->checkpoint_));
+  if (auto tokenizer = load_tokenizer(*engine->checkpoint_); tokenizer.ok()) {
+    engine->tokenizer_ = std::move(tokenizer).value();
+  } else if (tokenizer.error().code == ErrorCode::kNotFound) {
+    engine->no_tokenizer_ = std::move(tokenizer).error();
+  } else {
+    return std::move(tokenizer).error();
+  }
+  GALAGO_TRY(engine->chat_template_, load_chat_template(*engine->checkpoint_, engine->model_->default_chat_template()));
+  GALAGO_CHECK(engine->read_generation_config());
+  GALAGO_TRY(engine->backend_,
+             cpu::CpuBackend::create(backend_options(options, engine->n_threads_, engine->checkpoint_)));
+  GALAGO_TRY(engine->programs_,
+             ProgramSet::compile(*engine->model_, *engine->backend_, engine->limits_, /*taps=*/false));
+  engine->describe();
+  engine->load_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+  return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+Status Engine::read_generation_config() {
+  const Json& config = checkpoint_->generation_config();
+  SamplingSettings& sampling = sampling_defaults_;
+  if (config.empty()) return {};
+  GALAGO_CHECK(read_option(config, "temperature", sampling.temperature));
+  GALAGO_CHECK(read_option(config, "top_k", sampling.top_k));
+  GALAGO_CHECK(read_option(config, "top_p", sampling.top_p));
+  GALAGO_CHECK(read_option(config, "min_p", sampling.min_p));
+  GALAGO_CHECK(read_option(config, "repetition_penalty", sampling.repetition_penalty));
+  GALAGO_TRY(const bool samples, get_bool(config, "do_sample", true, "generation_config.json"));
+  if (!samples) sampling.temperature = 0.0f;
+  const Json* end = find(config, "eos_token_id");
+  if (end == nullptr) return {};
+  const Json list = end->is_array() ? *end : Json::array({*end});
+  for (const Json& id : list) {
+    if (!id.is_number_integer()) {
+      return error(ErrorCode::kCorrupt, "generation_config.json: \"eos_token_id\" holds {}; token ids are expected",
+                   id.type_name());
+    }
+    end_tokens_.push_back(id.get<std::int32_t>());
+  }
+  return {};
+}
+
+void Engine::describe() {
+  const models::ModelInfo& info = model_->info();
+  description_ = {.name = checkpoint_->path().stem().string(),
+                  .architecture = info.architecture,
+                  .n_parameters = model_->module().parameter_count(),
+                  .context_length = info.context_length,
+                  .vocab_size = info.vocab_size,
+                  .sees_images = !model_->processor().image_placeholder().empty(),
+                  .isa = backend_->kernels().isa};
+  if (auto name = checkpoint_->metadata().get_string("general.name"); name.ok()) description_.name = *name;
+}
+
+Result<const text::Tokenizer*> Engine::tokenizer() const {
+  if (!tokenizer_) return *no_tokenizer_;
+  return &*tokenizer_;
+}
+
+bool Engine::ends_generation(std::int32_t token) const {
+  return std::find(end_tokens_.begin(), end_tokens_.end(), token) != end_tokens_.end() ||
+         (tokenizer_ && tokenizer_->is_end_of_generation(token));
+}
+
+Result<std::unique_ptr<EntryExecutor>> Engine::make_executor() const {
+  GALAGO_TRY(auto executor, CompiledExecutor::create(programs_, n_threads_));
+  return std::unique_ptr<EntryExecutor>(std::move(executor));
+}
+
+Result<std::unique_ptr<EntryExecutor>> Engine::make_tapped_executor(bool eager) const {
+  if (eager) return std::unique_ptr<EntryExecutor>(std::make_unique<EagerExecutor>(*model_, limits_, /*taps=*/true));
+  GALAGO_TRY(auto programs, ProgramSet::compile(*model_, *backend_, limits_, /*taps=*/true));
+  GALAGO_TRY(auto executor, CompiledExecutor::create(std::move(programs), n_threads_));
+  return std::unique_ptr<EntryExecutor>(std::move(executor));
+}
+
+Result<StateStore> Engine::make_state(std::int64_t context, std::optional<DType> kv, int sequences) const {
+  const DType dtype = kv.value_or(precision_ == Precision::kExact ? DType::kF32 : DType::kF16);
+  if (dtype != DType::kF32 && dtype != DType::kF16) {
+    return error(ErrorCode::kUnsupported, "keys and values in {} are not supported; f16 and f32 are", name(dtype));
+  }
+  const std::int64_t tokens = context > 0 ? context : model_->info().context_length;
+  const std::int64_t pages = (tokens + ops::kPageTokens - 1) / ops::kPageTokens * sequences;
+  if (pages < 1 || pages > INT32_MAX / ops::kPageTokens) {
+    return error(ErrorCode::kOutOfRange, "a context of {} tokens is not possible", tokens);
+  }
+  return StateStore::create(model_->states(), dtype, static_cast<std::int32_t>(pages));
+}
+
+}  // namespace galago::runtime
