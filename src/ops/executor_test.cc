@@ -34,7 +34,7 @@ TEST(Executor, ScopesNestAndAreOfOneThread) {
       scale(x, 2);
     }
     softmax(x);
-    std::thread([&x] { EXPECT_EQ(&current_executor(), &reference_executor()); }).join();
+    std::thread([] { EXPECT_EQ(&current_executor(), &reference_executor()); }).join();
   }
   EXPECT_EQ(outer.seen, (std::vector<std::string>{"unary", "softmax"}));
   EXPECT_EQ(inner.seen, (std::vector<std::string>{"scale"}));
