@@ -1,6 +1,5 @@
 // A tokenizer from the tokenizer.ggml.* metadata of a GGUF file.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -22,6 +21,15 @@ bool looks_like_byte(std::string_view spelling) {
   return spelling.size() == 6 && spelling.starts_with("<0x") && spelling.ends_with('>') &&
          std::isxdigit(static_cast<unsigned char>(spelling[3])) != 0 &&
          std::isxdigit(static_cast<unsigned char>(spelling[4])) != 0;
+}
+
+std::string known_names() {
+  std::string list;
+  for (const std::string_view name : gguf_pre_tokenizer_names()) {
+    if (!list.empty()) list += ", ";
+    list += name;
+  }
+  return list;
 }
 
 class GgufReader {
@@ -165,7 +173,7 @@ class GgufReader {
       data_->warnings.push_back(
           fmt::format("{}: tokenizer.ggml.pre \"{}\" is not known, \"default\" is used instead and some texts may be "
                       "split otherwise than the model expects; known are: {}",
-                      file_.source, name, fmt::join(gguf_pre_tokenizer_names(), ", ")));
+                      file_.source, name, known_names()));
       pre = gguf_pre_tokenizer("default");
     } else if (file_.pre.empty()) {
       data_->warnings.push_back(fmt::format(

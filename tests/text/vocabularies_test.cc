@@ -2,13 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <sstream>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "formats/gguf.h"
+#include "formats/safetensors.h"
 #include "text/tokenizer.h"
 
 namespace galago {
@@ -116,7 +119,7 @@ fs::path model_folder() {
 }
 
 TEST(SmolLm2, AgreesWithThePythonPackage) {
-  const fs::path model = model_folder() / "SmolLM2-135M-Instruct.Q4_1.gguf";
+  const fs::path model = model_folder() / "smollm2-135m-instruct-q4_1.gguf";
   if (!fs::exists(model)) GTEST_SKIP() << model << " is not here; ./dev run fetches it";
   const auto tokenizer = open_gguf(model);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
@@ -132,6 +135,93 @@ TEST(SmolLm2, AgreesWithThePythonPackage) {
     EXPECT_EQ(tokenizer->decode(*parsed, false), item[0].get<std::string>());
   }
 }
+
+// The ids that a golden's expected.safetensors holds under `name`, row-major.
+std::vector<TokenId> expected_ids(const fs::path& folder, std::string_view name) {
+  auto mapping = Mapping::open(folder / "expected.safetensors");
+  EXPECT_TRUE(mapping.ok()) << folder;
+  const auto file = formats::parse_safetensors((*mapping)->bytes(), "expected.safetensors");
+  EXPECT_TRUE(file.ok());
+  std::vector<TokenId> ids;
+  for (const formats::StoredTensor& tensor : file->tensors) {
+    if (tensor.name != name) continue;
+    for (std::size_t i = 0; i + 8 <= tensor.data.size(); i += 8) {
+      std::int64_t id = 0;
+      std::memcpy(&id, tensor.data.data() + i, 8);
+      ids.push_back(static_cast<TokenId>(id));
+    }
+  }
+  return ids;
+}
+
+class Golden : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    folder_ = kShared / "goldens/multimodal" / GetParam();
+    if (fs::exists(folder_)) return;
+    if (in_ci()) FAIL() << folder_ << " is missing";
+    GTEST_SKIP() << "../shared/goldens is not here";
+  }
+  Json prompt() const {
+    auto manifest = parse_json(read(folder_ / "manifest.json"), "manifest.json");
+    EXPECT_TRUE(manifest.ok());
+    return (*manifest)["prompt"];
+  }
+  Tokenizer open_json() const {
+    return Tokenizer::from_tokenizer_json(read(folder_ / "tokenizer.json"), read(folder_ / "tokenizer_config.json"))
+        .value();
+  }
+  fs::path folder_;
+};
+
+class GoldenClip : public Golden {};
+TEST_P(GoldenClip, InputIds) {
+  const auto tokenizer = Tokenizer::from_vocab_and_merges(read(folder_ / "vocab.json"), read(folder_ / "merges.txt"),
+                                                          read(folder_ / "tokenizer_config.json"));
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
+  std::vector<std::vector<TokenId>> rows;
+  std::size_t longest = 0;
+  for (const Json& text : prompt()) {
+    rows.push_back(tokenizer->encode(text.get<std::string>(), {.add_bos_eos = true}).value());
+    longest = std::max(longest, rows.back().size());
+  }
+  std::vector<TokenId> padded;
+  for (auto& row : rows) {
+    row.resize(longest, tokenizer->pad().value());
+    padded.insert(padded.end(), row.begin(), row.end());
+  }
+  EXPECT_EQ(padded, expected_ids(folder_, "input_ids"));
+}
+INSTANTIATE_TEST_SUITE_P(Clip, GoldenClip, ::testing::Values("clip"));
+
+class GoldenSpliced : public Golden {};
+TEST_P(GoldenSpliced, InputIds) {
+  const Tokenizer tokenizer = open_json();
+  const auto text = prompt().get<std::string>();
+  const std::size_t image = text.find("<image>");
+  ASSERT_NE(image, std::string::npos);
+  auto ids = tokenizer.encode(text.substr(0, image), {.add_bos_eos = true}).value();
+  ids.push_back(-200);
+  const auto rest = tokenizer.encode(text.substr(image + 7), {.add_bos_eos = true}).value();
+  ids.insert(ids.end(), rest.begin() + 1, rest.end());
+  EXPECT_EQ(ids, expected_ids(folder_, "input_ids_unexpanded"));
+}
+INSTANTIATE_TEST_SUITE_P(Folder, GoldenSpliced, ::testing::Values("llava_original", "mobilevlm_v2"));
+
+class GoldenPlaceholder : public Golden {};
+TEST_P(GoldenPlaceholder, InputIds) {
+  const Tokenizer tokenizer = open_json();
+  const auto ids = tokenizer.encode(prompt().get<std::string>(), {.add_bos_eos = true}).value();
+  // The processor repeats the placeholder once a patch.
+  std::vector<TokenId> expected = expected_ids(folder_, "input_ids");
+  const auto placeholder = tokenizer.find("<image>");
+  ASSERT_TRUE(placeholder.has_value());
+  const auto repeated = std::unique(expected.begin(), expected.end(),
+                                    [&](TokenId a, TokenId b) { return a == *placeholder && b == *placeholder; });
+  expected.erase(repeated, expected.end());
+  EXPECT_EQ(ids, expected);
+}
+INSTANTIATE_TEST_SUITE_P(Folder, GoldenPlaceholder, ::testing::Values("llava"));
 
 }  // namespace
 }  // namespace galago
