@@ -20,7 +20,7 @@ struct SamplingOptions {
   float frequency_penalty = 0.0f;           // subtracted once for each time a token was seen
   int penalty_window = 64;                  // how many of the last tokens count as seen; -1: all
   std::vector<std::pair<std::int32_t, float>> logit_bias;  // added to the logits of these tokens
-  std::optional<std::uint64_t> seed;        // the same seed gives the same text; unset: another every time
+  std::optional<std::uint64_t> seed;  // the same seed gives the same text; unset: another every time
 };
 
 // What happens when prompt and answer do not fit the context.
@@ -31,19 +31,19 @@ enum class ContextOverflow : std::uint8_t {
 
 struct GenerateOptions {
   SamplingOptions sampling;
-  int max_tokens = -1;              // -1: until the model ends or the context is full
-  std::vector<std::string> stop;    // texts that end the answer and are not part of it
-  bool ignore_end = false;          // go on after the model's end token (for benchmarks)
+  int max_tokens = -1;            // -1: until the model ends or the context is full
+  std::vector<std::string> stop;  // texts that end the answer and are not part of it
+  bool ignore_end = false;        // go on after the model's end token (for benchmarks)
   ContextOverflow overflow = ContextOverflow::kError;
-  int keep_tokens = 0;              // of the prompt's beginning, when sliding
+  int keep_tokens = 0;  // of the prompt's beginning, when sliding
 };
 
 enum class FinishReason : std::uint8_t {
-  kNone,       // not finished
-  kEnd,        // the model's end token
-  kStop,       // a stop text
+  kNone,  // not finished
+  kEnd,   // the model's end token
+  kStop,  // a stop text
   kMaxTokens,
-  kContext,    // the context is full
+  kContext,  // the context is full
   kCancelled,
   kError,
 };
@@ -61,7 +61,7 @@ struct GenerateStats {
   std::int64_t prompt_tokens = 0;
   std::int64_t reused_tokens = 0;  // of the prompt, found in the cache
   std::int64_t generated_tokens = 0;
-  double encode_seconds = 0;       // pictures and sounds
+  double encode_seconds = 0;  // pictures and sounds
   double prefill_seconds = 0;
   double decode_seconds = 0;
 };

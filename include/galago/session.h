@@ -20,6 +20,7 @@
 #include "galago/dtype.h"
 #include "galago/generate.h"
 #include "galago/image.h"
+#include "galago/precision.h"
 #include "galago/result.h"
 
 namespace galago {
@@ -29,21 +30,16 @@ class Engine;
 class Conversation;
 }  // namespace runtime
 
-enum class Precision : std::uint8_t {
-  kFast,   // int8 activations in groups of at most 32, keys and values in f16
-  kExact,  // f32 activations, keys, values and sums over exactly decoded weights
-};
-
 struct LoadProgress {
-  std::string stage;             // "packing weights"
+  std::string stage;  // "packing weights"
   std::uint64_t done_bytes = 0;
   std::uint64_t total_bytes = 0;
 };
 
 struct ModelOptions {
   Precision precision = Precision::kFast;
-  int n_threads = 0;          // 0: one for each performance core
-  int prefill_chunk = 256;    // tokens that are read at once
+  int n_threads = 0;                                  // 0: one for each performance core
+  int prefill_chunk = 256;                            // tokens that are read at once
   std::function<void(const LoadProgress&)> progress;  // called from the opening thread
 };
 
@@ -54,7 +50,7 @@ struct ModelDescription {
   std::int64_t context_length = 0;
   std::int64_t vocab_size = 0;
   bool sees_images = false;
-  std::string isa;           // the kernels in use: "avx512_vnni"
+  std::string isa;  // the kernels in use: "avx512_vnni"
 };
 
 // The folder of models: $GALAGO_HOME/models, or galago/models in the XDG data folder.
@@ -98,8 +94,8 @@ Message user(std::vector<Part> parts);
 Message assistant(std::string text);
 
 struct SessionOptions {
-  int context = 0;              // tokens of prompt and answers; 0: what the model was trained for
-  std::optional<DType> kv;      // of keys and values: f16 or f32; unset: f16 when fast, f32 when exact
+  int context = 0;          // tokens of prompt and answers; 0: what the model was trained for
+  std::optional<DType> kv;  // of keys and values: f16 or f32; unset: f16 when fast, f32 when exact
 };
 
 // The answer to a conversation, read piece by piece. It borrows its Session.

@@ -12,7 +12,7 @@
 
 namespace galago {
 
-// One size: a constant, or  symbol * factor / divisor + offset  with an upper bound for the symbol.
+// One size: a constant, or  floor(symbol * factor / divisor) * scale + offset  with an upper bound for the symbol.
 class Dim {
  public:
   Dim(std::int64_t constant = 0) : offset_(constant) {}  // NOLINT(google-explicit-constructor)
@@ -37,6 +37,8 @@ class Dim {
 
   Dim operator+(std::int64_t n) const;
   Dim operator*(std::int64_t n) const;
+  // Rounds down. A quotient that the form above cannot hold, such as (n + 3) / 2, is invalid: its bound is -1, and
+  // shapes with it are refused.
   Dim operator/(std::int64_t n) const;
   bool operator==(const Dim& other) const;
   std::string to_string() const;  // "4096", "tokens", "patches / 4 + 1"
@@ -49,6 +51,7 @@ class Dim {
   std::shared_ptr<const Symbol> symbol_;
   std::int64_t factor_ = 1;
   std::int64_t divisor_ = 1;
+  std::int64_t scale_ = 1;
   std::int64_t offset_ = 0;
 };
 

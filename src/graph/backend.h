@@ -9,14 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "galago/precision.h"
 #include "graph/graph.h"
 #include "graph/memory_plan.h"
 
 namespace galago::graph {
 
-// Numeric classes (docs/architecture.md): fast uses int8 activations in groups of at most 32; exact uses f32
-// throughout.
-enum class Precision : std::uint8_t { kFast, kExact };
+using galago::Precision;
 
 // Stands for work that was handed to a backend. The CPU's is done when submit() returns; a browser's is not, and must
 // be asked instead of waited for.

@@ -31,7 +31,7 @@ cpu::ReleaseSource releaser(const std::shared_ptr<const formats::Checkpoint>& ch
 cpu::CpuOptions backend_options(const ModelOptions& options, int n_threads,
                                 const std::shared_ptr<const formats::Checkpoint>& checkpoint) {
   cpu::CpuOptions cpu;
-  cpu.precision = options.precision == Precision::kExact ? graph::Precision::kExact : graph::Precision::kFast;
+  cpu.precision = options.precision;
   cpu.n_threads = n_threads;
   cpu.release_source = releaser(checkpoint);
   if (options.progress) {

@@ -18,7 +18,7 @@ const std::string& Dim::name() const {
 }
 
 std::int64_t Dim::at(std::int64_t symbol_value) const {
-  return is_constant() ? offset_ : symbol_value * factor_ / divisor_ + offset_;
+  return is_constant() ? offset_ : symbol_value * factor_ / divisor_ * scale_ + offset_;
 }
 
 Dim Dim::operator+(std::int64_t n) const {
@@ -29,21 +29,27 @@ Dim Dim::operator+(std::int64_t n) const {
 
 Dim Dim::operator*(std::int64_t n) const {
   Dim product = *this;
-  product.factor_ *= n;
+  (divisor_ == 1 ? product.factor_ : product.scale_) *= n;
   product.offset_ *= n;
   return product;
 }
 
 Dim Dim::operator/(std::int64_t n) const {
   Dim quotient = *this;
+  if (n <= 0) return -1;
   if (is_constant()) {
     quotient.offset_ /= n;
-  } else if (factor_ % n == 0 && offset_ % n == 0) {
+  } else if (divisor_ == 1 && factor_ % n == 0 && offset_ % n == 0) {
     quotient.factor_ /= n;
     quotient.offset_ /= n;
-  } else {
+  } else if (divisor_ != 1 && scale_ % n == 0 && offset_ % n == 0) {
+    quotient.scale_ /= n;
+    quotient.offset_ /= n;
+  } else if (scale_ == 1 && offset_ % n == 0) {  // floor(floor(a / b) / n) is floor(a / (b n))
     quotient.divisor_ *= n;
     quotient.offset_ /= n;
+  } else {
+    return -1;
   }
   return quotient;
 }
@@ -52,7 +58,7 @@ bool Dim::operator==(const Dim& other) const {
   if (is_constant() != other.is_constant()) return false;
   if (is_constant()) return offset_ == other.offset_;
   return symbol_->name == other.symbol_->name && symbol_->bound == other.symbol_->bound && factor_ == other.factor_ &&
-         divisor_ == other.divisor_ && offset_ == other.offset_;
+         scale_ == other.scale_ && divisor_ == other.divisor_ && offset_ == other.offset_;
 }
 
 std::string Dim::to_string() const {
@@ -60,6 +66,7 @@ std::string Dim::to_string() const {
   std::string text = symbol_->name;
   if (factor_ != 1) text += fmt::format(" * {}", factor_);
   if (divisor_ != 1) text += fmt::format(" / {}", divisor_);
+  if (scale_ != 1) text += fmt::format(" * {}", scale_);
   if (offset_ != 0) text += fmt::format(" {} {}", offset_ < 0 ? '-' : '+', offset_ < 0 ? -offset_ : offset_);
   return text;
 }

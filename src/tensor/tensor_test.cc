@@ -44,5 +44,15 @@ TEST(Shape, ResolvesSymbolsWithinTheirBounds) {
   EXPECT_FALSE(shape.resolve({}).ok());
 }
 
+TEST(Dim, DividesExactlyOrNotAtAll) {
+  const Dim n = Dim::symbol("n", 10);
+  EXPECT_EQ(((n / 4) * 4).at(10), 8);
+  EXPECT_EQ((n * 4 / 4), n);
+  EXPECT_EQ((n / 2 / 2).at(7), 1);
+  EXPECT_EQ(((n / 4) * 4 + 1).to_string(), "n / 4 * 4 + 1");
+  EXPECT_EQ(((n + 3) / 2).bound(), -1);
+  EXPECT_FALSE(Shape({(n + 3) / 2, 4}).max_elements());
+}
+
 }  // namespace
 }  // namespace galago
