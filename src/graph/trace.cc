@@ -1,5 +1,6 @@
 #include "graph/trace.h"
 
+#include <atomic>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -12,7 +13,11 @@ namespace {
 
 class Tracer : public ops::Executor {
  public:
-  explicit Tracer(Graph& graph) : graph_(graph) {}
+  explicit Tracer(Graph& graph) : graph_(graph), identity_(next_identity()) {}
+
+  // What the tensors of this trace name it by. Never used again: a tensor kept from an earlier trace is a stranger,
+  // even where its graph had the address that this one has.
+  const void* identity() const { return identity_; }
 
   std::vector<Tensor> run(const ops::AnyOp& op, std::span<const Tensor> inputs, const ops::StepView*) override {
     Node node{.op = op};
@@ -29,7 +34,7 @@ class Tracer : public ops::Executor {
     for (TensorType& type : *results) {
       const ValueId id = graph_.add_value({.type = type});
       node.outputs.push_back(id);
-      outputs.push_back(Tensor::traced(std::move(type), &graph_, id));
+      outputs.push_back(Tensor::traced(std::move(type), identity_, id));
     }
     graph_.nodes.push_back(std::move(node));
     return outputs;
@@ -38,7 +43,7 @@ class Tracer : public ops::Executor {
   // The value of a tensor of this trace; any other tensor becomes a constant, once.
   Result<ValueId> value_of(const Tensor& tensor) {
     if (!tensor.ok()) return tensor.error();
-    if (tensor.trace() == &graph_) return tensor.traced_value();
+    if (tensor.trace() == identity_) return tensor.traced_value();
     if (tensor.trace() != nullptr) {
       return error(ErrorCode::kInvalidArgument, "{}: a value of another trace was used", graph_.name);
     }
@@ -50,7 +55,13 @@ class Tracer : public ops::Executor {
   }
 
  private:
+  static const void* next_identity() {
+    static std::atomic<std::uintptr_t> last{0};
+    return reinterpret_cast<const void*>(++last);
+  }
+
   Graph& graph_;
+  const void* identity_;
   std::unordered_map<const void*, ValueId> constants_;
 };
 
@@ -61,13 +72,13 @@ Result<Graph> trace(std::string name, std::span<const TraceInput> inputs, std::v
   Graph graph;
   graph.name = std::move(name);
   graph.states = std::move(states);
+  Tracer tracer(graph);
   std::vector<Tensor> arguments;
   for (const TraceInput& input : inputs) {
     const ValueId id = graph.add_value({.type = input.type, .name = input.name});
     graph.inputs.push_back(id);
-    arguments.push_back(Tensor::traced(input.type, &graph, id).with_name(input.name));
+    arguments.push_back(Tensor::traced(input.type, tracer.identity(), id).with_name(input.name));
   }
-  Tracer tracer(graph);
   const ops::ExecutorScope scope(tracer);
   for (NamedTensor& result : function(arguments)) {
     GALAGO_TRY(const ValueId id, tracer.value_of(result.tensor));

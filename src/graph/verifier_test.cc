@@ -1,0 +1,103 @@
+#include "graph/verifier.h"
+
+#include "graph/graph_fixture_test.h"
+#include "graph/passes/group.h"
+
+namespace galago::graph {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string error_of(const Graph& graph) {
+  const Status status = verify(graph);
+  if (status.ok()) return "";
+  EXPECT_EQ(status.error().code, ErrorCode::kInternal) << status.error().message;
+  return status.error().message;
+}
+
+class VerifierTest : public ::testing::Test {
+ protected:
+  std::size_t find(std::string_view wanted) const {
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+      if (name(graph.nodes[n]) == wanted) return n;
+    }
+    return graph.nodes.size();
+  }
+  Node& node(std::string_view wanted) { return graph.nodes[find(wanted)]; }
+
+  Graph graph = trace_block().value();
+};
+
+TEST_F(VerifierTest, AcceptsATrace) { EXPECT_EQ(error_of(graph), ""); }
+
+TEST_F(VerifierTest, RefusesReadingBeforeWriting) {
+  std::swap(graph.nodes[0], graph.nodes[1]);
+  EXPECT_THAT(error_of(graph), HasSubstr("reshape reads %3 before it is computed"));
+}
+
+TEST_F(VerifierTest, RefusesValuesThatDoNotExist) {
+  node("rms_norm").inputs[0] = 999;
+  EXPECT_THAT(error_of(graph), HasSubstr("rms_norm names the value %999"));
+  node("rms_norm").inputs[0] = -1;
+  EXPECT_THAT(error_of(graph), HasSubstr("names the value %-1"));
+}
+
+TEST_F(VerifierTest, RefusesASecondDefinition) {
+  node("reshape").outputs[0] = graph.nodes[0].outputs[0];
+  EXPECT_THAT(error_of(graph), HasSubstr("is defined twice"));
+}
+
+TEST_F(VerifierTest, RefusesTypesThatTheShapeRuleDoesNotGive) {
+  graph.value(node("rms_norm").outputs[0]).type.dtype = DType::kF16;
+  EXPECT_THAT(error_of(graph), HasSubstr("rms_norm is f16 (tokens, 8); its shape rule gives f32 (tokens, 8)"));
+}
+
+TEST_F(VerifierTest, RefusesTooManyOutputs) {
+  node("rms_norm").outputs.push_back(graph.add_value({}));
+  EXPECT_THAT(error_of(graph), HasSubstr("rms_norm has 2 outputs; its shape rule gives 1"));
+}
+
+TEST_F(VerifierTest, RefusesInputsThatAreConstants) {
+  graph.inputs.push_back(node("linear").inputs[1]);
+  EXPECT_THAT(error_of(graph), HasSubstr("is a constant"));
+}
+
+TEST_F(VerifierTest, RefusesOutputsThatNobodyComputes) {
+  graph.outputs[0] = graph.add_value({});
+  EXPECT_THAT(error_of(graph), HasSubstr("is never computed"));
+}
+
+TEST_F(VerifierTest, RefusesOutputsWithoutNames) {
+  graph.output_names.clear();
+  EXPECT_THAT(error_of(graph), HasSubstr("1 outputs have 0 names"));
+}
+
+TEST_F(VerifierTest, RefusesUnknownStates) {
+  graph.states.clear();
+  EXPECT_THAT(error_of(graph), HasSubstr("kv_append names the state 0 of 0"));
+}
+
+TEST_F(VerifierTest, RefusesAttentionBeforeTheAppend) {
+  std::swap(node("kv_append"), node("paged_attention"));
+  EXPECT_THAT(error_of(graph), HasSubstr("state 0 is attended to before this step is appended to it"));
+}
+
+TEST_F(VerifierTest, LooksIntoFusedNodes) {
+  graph = group(std::move(graph)).value();
+  EXPECT_EQ(error_of(graph), "");
+  Node& linears = node("linears");
+  auto body = std::make_shared<Graph>(*linears.fused()->body);
+  std::swap(body->nodes[0].inputs[0], body->nodes[0].inputs[1]);
+  const Fused intact = *linears.fused();
+  linears.op = Fused{"linears", body};
+  EXPECT_FALSE(verify(graph).ok());
+  linears.op = intact;
+  EXPECT_EQ(error_of(graph), "");
+  linears.inputs.pop_back();
+  EXPECT_THAT(error_of(graph), HasSubstr("linears: the body takes 4 and gives 3 values; the node 3 and 3"));
+  linears.op = Fused{"linears", nullptr};
+  EXPECT_FALSE(verify(graph).ok());
+}
+
+}  // namespace
+}  // namespace galago::graph
