@@ -1,5 +1,5 @@
 // Weight tiles (packing.h) back to f32, bit for bit as the reference codecs decode them: the same roundings in the same
-// order (mul and add are kept apart). The output is k-major, (count, 16).
+// order, or exact products. The output is k-major, (count, 16).
 #pragma once
 
 #include "backends/cpu/kernels/weights_int8.inl.h"

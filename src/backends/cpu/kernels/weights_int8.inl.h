@@ -54,6 +54,19 @@ GALAGO_INLINE typename Isa::F32 load_halves(const std::uint8_t* p) {
   return Isa::load_f16(reinterpret_cast<const std::uint16_t*>(p));
 }
 
+constexpr std::int64_t kBlockBytes = sizeof(QuantBlock);
+
+// acc[r] += sums[r] * scale * the scale of row r's block
+template <class Isa, int kRows>
+GALAGO_INLINE void add_scaled(typename Isa::F32 (&acc)[kRows], const typename Isa::I32 (&sums)[kRows],
+                              typename Isa::F32 scale, const QuantBlock* x, std::int64_t stride) {
+  GALAGO_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    acc[r] = Isa::fma(Isa::to_f32(sums[r]), Isa::mul(scale, Isa::set1(x[r * stride].scale)), acc[r]);
+  }
+}
+
+// Of each kind: kBytes of a block (or super block), kStep bytes per 32 k.
 // w = scale * code + low: the sum of x enters as a float.
 template <class Isa, int kBits>
 struct AffineBlock {
@@ -61,10 +74,17 @@ struct AffineBlock {
   typename Isa::Bytes w[8];
   F32 scale, low;
 
-  GALAGO_INLINE F32 accumulate(F32 acc, const QuantBlock& x) const {
-    const auto sum = Isa::template dot<kBits, 8>(Isa::set1_i32(0), w, x.codes);
-    acc = Isa::fma(low, Isa::set1(x.scaled_sum), acc);
-    return Isa::fma(Isa::to_f32(sum), Isa::mul(scale, Isa::set1(x.scale)), acc);
+  template <int kRows>
+  GALAGO_INLINE void accumulate(F32 (&acc)[kRows], const QuantBlock* x, std::int64_t stride) const {
+    typename Isa::I32 sums[kRows];
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) sums[r] = Isa::set1_i32(0);
+    Isa::template dot<kBits, 8>(sums, w, x->codes, stride * kBlockBytes);
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      acc[r] = Isa::fma(low, Isa::set1(x[r * stride].scaled_sum), acc[r]);
+      acc[r] = Isa::fma(Isa::to_f32(sums[r]), Isa::mul(scale, Isa::set1(x[r * stride].scale)), acc[r]);
+    }
   }
 };
 
@@ -75,11 +95,16 @@ struct OffsetBlock {
   typename Isa::Bytes w[8];
   F32 scale;
 
-  GALAGO_INLINE F32 accumulate(F32 acc, const QuantBlock& x) const {
-    auto bias = Isa::load1_i32(&x.bias);
-    if constexpr (kBits == 5) bias = Isa::template shift_left_i32<1>(bias);
-    const auto sum = Isa::template dot<kBits, 8>(bias, w, x.codes);
-    return Isa::fma(Isa::to_f32(sum), Isa::mul(scale, Isa::set1(x.scale)), acc);
+  template <int kRows>
+  GALAGO_INLINE void accumulate(F32 (&acc)[kRows], const QuantBlock* x, std::int64_t stride) const {
+    typename Isa::I32 sums[kRows];
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      sums[r] = Isa::load1_i32(&x[r * stride].bias);
+      if constexpr (kBits == 5) sums[r] = Isa::template shift_left_i32<1>(sums[r]);
+    }
+    Isa::template dot<kBits, 8>(sums, w, x->codes, stride * kBlockBytes);
+    add_scaled<Isa>(acc, sums, scale, x, stride);
   }
 };
 
@@ -88,7 +113,7 @@ struct Int8Weights;
 
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ4_0> : OffsetBlock<Isa, 4> {
-  static constexpr std::int64_t kBytes = 288;
+  static constexpr std::int64_t kBytes = 288, kStep = kBytes;
   GALAGO_INLINE Int8Weights(const std::uint8_t* tile, std::int64_t block, int lane) {
     const std::uint8_t* p = tile + block * kBytes;
     load_nibbles<Isa>(p + lane * 4, this->w);
@@ -98,7 +123,7 @@ struct Int8Weights<Isa, WeightKind::kQ4_0> : OffsetBlock<Isa, 4> {
 
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ5_0> : OffsetBlock<Isa, 5> {
-  static constexpr std::int64_t kBytes = 352;
+  static constexpr std::int64_t kBytes = 352, kStep = kBytes;
   GALAGO_INLINE Int8Weights(const std::uint8_t* tile, std::int64_t block, int lane) {
     const std::uint8_t* p = tile + block * kBytes;
     load_nibbles<Isa>(p + lane * 4, this->w);
@@ -109,7 +134,7 @@ struct Int8Weights<Isa, WeightKind::kQ5_0> : OffsetBlock<Isa, 5> {
 
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ4_1> : AffineBlock<Isa, 4> {
-  static constexpr std::int64_t kBytes = 320;
+  static constexpr std::int64_t kBytes = 320, kStep = kBytes;
   GALAGO_INLINE Int8Weights(const std::uint8_t* tile, std::int64_t block, int lane) {
     const std::uint8_t* p = tile + block * kBytes;
     load_nibbles<Isa>(p + lane * 4, this->w);
@@ -120,7 +145,7 @@ struct Int8Weights<Isa, WeightKind::kQ4_1> : AffineBlock<Isa, 4> {
 
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ5_1> : AffineBlock<Isa, 5> {
-  static constexpr std::int64_t kBytes = 384;
+  static constexpr std::int64_t kBytes = 384, kStep = kBytes;
   GALAGO_INLINE Int8Weights(const std::uint8_t* tile, std::int64_t block, int lane) {
     const std::uint8_t* p = tile + block * kBytes;
     load_nibbles<Isa>(p + lane * 4, this->w);
@@ -134,7 +159,7 @@ struct Int8Weights<Isa, WeightKind::kQ5_1> : AffineBlock<Isa, 5> {
 template <class Isa, int kBits>
 struct SuperBlock : AffineBlock<Isa, kBits> {
   static constexpr std::int64_t kCodes = kBits == 5 ? 320 : 256;
-  static constexpr std::int64_t kGroupBytes = kCodes + 32, kBytes = 64 + 8 * kGroupBytes;
+  static constexpr std::int64_t kGroupBytes = kCodes + 32, kBytes = 64 + 8 * kGroupBytes, kStep = kGroupBytes;
   GALAGO_INLINE SuperBlock(const std::uint8_t* tile, std::int64_t block, int lane) {
     const std::uint8_t* super = tile + block / 8 * kBytes;
     const std::uint8_t* p = super + 64 + block % 8 * kGroupBytes;
@@ -162,7 +187,7 @@ template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ6_K> {
   using F32 = typename Isa::F32;
   using I32 = typename Isa::I32;
-  static constexpr std::int64_t kGroupBytes = 416, kBytes = 32 + 8 * kGroupBytes;
+  static constexpr std::int64_t kGroupBytes = 416, kBytes = 32 + 8 * kGroupBytes, kStep = kGroupBytes;
   typename Isa::Bytes w[8];
   I32 steps[2];
   F32 scale;
@@ -176,20 +201,32 @@ struct Int8Weights<Isa, WeightKind::kQ6_K> {
     steps[1] = Isa::load_i8(reinterpret_cast<const std::int8_t*>(p + 400 + lane));
     scale = load_halves<Isa>(super + lane * 2);
   }
-  GALAGO_INLINE F32 accumulate(F32 acc, const QuantBlock& x) const {
-    const I32 all = Isa::load1_i32(&x.bias), high = Isa::load1_i32(&x.high_bias);
-    const I32 below = Isa::template shift_left_i32<2>(Isa::sub_i32(all, high));
-    const I32 sum0 = Isa::template dot<6, 4>(below, w, x.codes);
-    const I32 sum1 = Isa::template dot<6, 4>(Isa::template shift_left_i32<2>(high), w + 4, x.codes + 16);
-    const I32 sum = Isa::add_i32(Isa::mul_i32(sum0, steps[0]), Isa::mul_i32(sum1, steps[1]));
-    return Isa::fma(Isa::to_f32(sum), Isa::mul(scale, Isa::set1(x.scale)), acc);
+  template <int kRows>
+  GALAGO_INLINE void accumulate(F32 (&acc)[kRows], const QuantBlock* x, std::int64_t stride) const {
+    I32 sums[kRows], high[kRows];
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const QuantBlock& block = x[r * stride];
+      sums[r] = Isa::sub_i32(Isa::load1_i32(&block.bias), Isa::load1_i32(&block.high_bias));
+      sums[r] = Isa::template shift_left_i32<2>(sums[r]);
+    }
+    Isa::template dot<6, 4>(sums, w, x->codes, stride * kBlockBytes);
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      sums[r] = Isa::mul_i32(sums[r], steps[0]);
+      high[r] = Isa::template shift_left_i32<2>(Isa::load1_i32(&x[r * stride].high_bias));
+    }
+    Isa::template dot<6, 4>(high, w + 4, x->codes + 16, stride * kBlockBytes);
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) sums[r] = Isa::add_i32(sums[r], Isa::mul_i32(high[r], steps[1]));
+    add_scaled<Isa>(acc, sums, scale, x, stride);
   }
 };
 
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ8_0> {
   using F32 = typename Isa::F32;
-  static constexpr std::int64_t kBytes = 544;
+  static constexpr std::int64_t kBytes = 544, kStep = kBytes;
   typename Isa::Bytes w[8];
   F32 scale;
 
@@ -199,9 +236,16 @@ struct Int8Weights<Isa, WeightKind::kQ8_0> {
     for (int j = 0; j < 8; ++j) w[j] = Isa::prepare_signed(Isa::load_bytes(p + j * 64 + lane * 4));
     scale = load_halves<Isa>(p + 512 + lane * 2);
   }
-  GALAGO_INLINE F32 accumulate(F32 acc, const QuantBlock& x) const {
-    const auto sum = Isa::template dot_signed<8>(&x.bias, w, x.codes);
-    return Isa::fma(Isa::to_f32(sum), Isa::mul(scale, Isa::set1(x.scale)), acc);
+  template <int kRows>
+  GALAGO_INLINE void accumulate(F32 (&acc)[kRows], const QuantBlock* x, std::int64_t stride) const {
+    typename Isa::I32 sums[kRows];
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      sums[r] =
+          Isa::kSignedBias ? Isa::template shift_left_i32<4>(Isa::load1_i32(&x[r * stride].bias)) : Isa::set1_i32(0);
+    }
+    Isa::template dot_signed<8>(sums, w, x->codes, stride * kBlockBytes);
+    add_scaled<Isa>(acc, sums, scale, x, stride);
   }
 };
 

@@ -109,23 +109,29 @@ struct Isa {
     return static_cast<std::int8_t>(v >> (8 * i) & 0xff);
   }
 
-  // acc + sum over n vectors of the four products of each lane: unsigned w[j] of kBits (at most 6) times x[4 j ..].
-  template <int kBits, int n>
-  static GALAGO_INLINE I32 dot(I32 acc, const Bytes* w, const std::int8_t* x) {
-    for (int j = 0; j < n; ++j) {
-      for (int i = 0; i < 4; ++i) acc += static_cast<I32>(w[j] >> (8 * i) & 0xff) * x[4 * j + i];
+  // For kRows rows of codes, `stride` bytes apart: acc[r] += the sum over n vectors of the four products of each lane,
+  // unsigned w[j] of kBits (at most 6) times x[r * stride + 4 j ..].
+  template <int kBits, int n, int kRows>
+  static GALAGO_INLINE void dot(I32 (&acc)[kRows], const Bytes* w, const std::int8_t* x, std::int64_t stride) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int j = 0; j < n; ++j) {
+        for (int i = 0; i < 4; ++i) acc[r] += static_cast<I32>(w[j] >> (8 * i) & 0xff) * x[r * stride + 4 * j + i];
+      }
     }
-    return acc;
   }
-  // The same for signed bytes, which prepare_signed() may have moved to unsigned; bias is -8 * sum(x).
+  // The same for signed bytes. Where the hardware wants them unsigned, prepare_signed() adds 128 and kSignedBias says
+  // so: acc must then start at -128 * sum(x).
+  static constexpr bool kSignedBias = false;
   static GALAGO_INLINE Bytes prepare_signed(Bytes w) { return w; }
-  template <int n>
-  static GALAGO_INLINE I32 dot_signed(const std::int32_t*, const Bytes* w, const std::int8_t* x) {
-    I32 acc = 0;
-    for (int j = 0; j < n; ++j) {
-      for (int i = 0; i < 4; ++i) acc += static_cast<std::int8_t>(w[j] >> (8 * i) & 0xff) * x[4 * j + i];
+  template <int n, int kRows>
+  static GALAGO_INLINE void dot_signed(I32 (&acc)[kRows], const Bytes* w, const std::int8_t* x, std::int64_t stride) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int j = 0; j < n; ++j) {
+        for (int i = 0; i < 4; ++i) {
+          acc[r] += static_cast<std::int8_t>(w[j] >> (8 * i) & 0xff) * x[r * stride + 4 * j + i];
+        }
+      }
     }
-    return acc;
   }
 
  private:
