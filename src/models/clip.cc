@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "models/registry.h"
+#include "models/stage_table.h"
 #include "models/vision_config.h"
 #include "models/vision_language.h"
 #include "nn/tap.h"
@@ -113,8 +114,8 @@ std::vector<Entry> Clip::entries(const EntryLimits& limits) const {
   text.forward = [m = modules_](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
     const TextEmbeddings& table = m.text_model.embeddings;
     const Tensor x = table.token_embedding(in[0]) + table.position_embedding(in[1]);
-    const Tensor hidden = m.text_model.final_layer_norm(m.text_model.encoder(x, -1, in[2], in[3]));
-    nn::tap("text_hidden", hidden);
+    const Tensor hidden =
+        nn::tap("text_hidden", m.text_model.final_layer_norm(m.text_model.encoder(x, -1, in[2], in[3])));
     const Tensor pooled = nn::tap("text_pooled", m.text_projection(gather_rows(hidden, in[4])));
     return {{"text_embeds", l2_normalize(pooled)}};
   };
@@ -131,67 +132,6 @@ std::vector<Entry> Clip::entries(const EntryLimits& limits) const {
   };
   return {image, text, similarity};
 }
-
-const Tensor* find_given(const EncodeRequest& request, std::string_view stage) {
-  for (const graph::NamedTensor& given : request.given) {
-    if (given.name == stage) return &given.tensor;
-  }
-  return nullptr;
-}
-
-Tensor stacked(const std::vector<std::vector<std::int32_t>>& rows) {
-  std::vector<std::int32_t> all;
-  for (const auto& row : rows) all.insert(all.end(), row.begin(), row.end());
-  const auto n = static_cast<std::int64_t>(rows.size());
-  return Tensor::from(std::span<const std::int32_t>(all), {n, n == 0 ? 0 : static_cast<std::int64_t>(rows[0].size())});
-}
-
-std::vector<std::vector<std::int32_t>> unstacked(const Tensor& table) {
-  std::vector<std::vector<std::int32_t>> rows;
-  const auto values = table.ints();
-  const auto width = static_cast<std::size_t>(table.size(-1));
-  for (std::size_t at = 0; width > 0 && at + width <= values.size(); at += width) {
-    rows.emplace_back(values.begin() + static_cast<std::ptrdiff_t>(at),
-                      values.begin() + static_cast<std::ptrdiff_t>(at + width));
-  }
-  return rows;
-}
-
-// The same stage of several runs, one after the other along a new first dim; a stage of one row keeps its rank.
-Tensor joined(const std::vector<Tensor>& parts) {
-  if (parts.empty()) return Tensor::zeros({0});
-  std::vector<float> all;
-  for (const Tensor& part : parts) all.insert(all.end(), part.floats().begin(), part.floats().end());
-  std::vector<Dim> dims = parts[0].shape().dims();
-  if (dims.size() == 2 && dims[0] == Dim(1)) dims.erase(dims.begin());
-  dims.insert(dims.begin(), static_cast<std::int64_t>(parts.size()));
-  return Tensor::from(std::span<const float>(all), Shape(dims));
-}
-
-// Collects the outputs of runs of one entry by stage.
-class StageTable {
- public:
-  void add(const std::vector<graph::NamedTensor>& outputs) {
-    for (const graph::NamedTensor& output : outputs) {
-      const auto same = [&output](const auto& known) { return known.first == output.name; };
-      auto found = std::find_if(stages_.begin(), stages_.end(), same);
-      if (found == stages_.end()) found = stages_.insert(stages_.end(), {output.name, {}});
-      found->second.push_back(output.tensor);
-    }
-  }
-  void append_to(std::vector<graph::NamedTensor>& out) const {
-    for (const auto& [name, parts] : stages_) out.push_back({name, joined(parts)});
-  }
-  Tensor find(std::string_view name) const {
-    for (const auto& [known, parts] : stages_) {
-      if (known == name) return joined(parts);
-    }
-    return {};
-  }
-
- private:
-  std::vector<std::pair<std::string, std::vector<Tensor>>> stages_;
-};
 
 Result<Clip::Texts> Clip::texts_of(const EncodeRequest& request) const {
   Texts texts;
@@ -236,21 +176,9 @@ std::int32_t Clip::pooled_position(const std::vector<std::int32_t>& ids) const {
 
 Result<std::vector<graph::NamedTensor>> Clip::encode(const EncodeRequest& request, EntryRunner& runner) const {
   GALAGO_TRY(const Texts texts, texts_of(request));
-  std::vector<Tensor> pixels;
   const nn::VisionConfig& vision = config_.vision;
   const Shape picture = {vision.channels, vision.image_size, vision.image_size};
-  if (const Tensor* given = find_given(request, "pixel_values")) {
-    const auto values = given->floats();
-    const auto one = static_cast<std::size_t>(*picture.max_elements());
-    for (std::size_t at = 0; at + one <= values.size(); at += one) {
-      pixels.push_back(Tensor::from(values.subspan(at, one), picture));
-    }
-  } else {
-    for (const Image& image : request.images) {
-      GALAGO_TRY(Tensor one, processor_.pixels(image));
-      pixels.push_back(std::move(one));
-    }
-  }
+  GALAGO_TRY(const std::vector<Tensor> pixels, pictures_of(request, processor_, picture));
   std::vector<graph::NamedTensor> stages = {
       {"input_ids", stacked(texts.ids)}, {"attention_mask", stacked(texts.mask)}, {"pixel_values", joined(pixels)}};
   StageTable image_stages, text_stages;

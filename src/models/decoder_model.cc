@@ -137,7 +137,7 @@ std::vector<Entry> decoder_entries(const nn::CausalLm& lm, const ModelInfo& info
   prefill.forward = [lm, takes_media](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
     Tensor x = lm.decoder().embed(in[0]);
     if (takes_media) x = splice(x, in[3], in[2]);
-    nn::tap("inputs_embeds", x);
+    x = nn::tap("inputs_embeds", x);
     x = lm.decoder()(x, {.positions = in[1]});
     return {{"hidden", lm.decoder().norm(gather_rows(x, in.back()))}};
   };

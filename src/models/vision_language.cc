@@ -107,9 +107,9 @@ std::vector<Entry> VisionLanguageModel::entries(const EntryLimits& limits) const
                     config = config_](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
     Tensor hidden = tower.hidden(in[0], config.feature_layer);
     const bool stage_has_class = config.image_token.has_value();  // as the respective original returns it
-    if (stage_has_class) nn::tap("vision_hidden", hidden);
+    if (stage_has_class) hidden = nn::tap("vision_hidden", hidden);
     if (!config.keeps_class_token) hidden = slice(hidden, 0, 1, config.vision.n_patches());
-    if (!stage_has_class) nn::tap("vision_hidden", hidden);
+    if (!stage_has_class) hidden = nn::tap("vision_hidden", hidden);
     return {{"image_embeds", projector(hidden)}};
   };
   entries.push_back(std::move(encode));
