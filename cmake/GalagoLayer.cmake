@@ -1,5 +1,6 @@
 # A layer of the tree (src/<name>): a static library of its sources and, with GALAGO_BUILD_TESTS, one test program of
-# its *_test.cc files. Files are found by glob, so that adding an op or a format touches no build file.
+# its *_test.cc files. Files are found by glob, so that adding an op or a format touches no build file. What is installed
+# is one library of all layers (GalagoInstall.cmake).
 #
 #   galago_layer(ops DEPENDS tensor quant)
 function(galago_layer name)
@@ -14,15 +15,14 @@ function(galago_layer name)
   string(REPLACE "/" "_" target ${name})
   add_library(galago_${target} STATIC ${sources})
   add_library(galago::${target} ALIAS galago_${target})
-  set_target_properties(galago_${target} PROPERTIES EXPORT_NAME ${target})
   target_compile_features(galago_${target} PUBLIC cxx_std_20)
-  target_include_directories(galago_${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-                             $<INSTALL_INTERFACE:include>)
-  target_include_directories(galago_${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  target_include_directories(galago_${target} PUBLIC ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   foreach(dependency IN LISTS LAYER_DEPENDS)
     target_link_libraries(galago_${target} PUBLIC galago_${dependency})
   endforeach()
   target_link_libraries(galago_${target} PRIVATE galago_warnings ${LAYER_PRIVATE})
+  set_property(GLOBAL APPEND PROPERTY GALAGO_LAYERS galago_${target})
+  set_property(GLOBAL APPEND PROPERTY GALAGO_LIBRARIES ${LAYER_PRIVATE})
   if(GALAGO_BUILD_TESTS AND tests)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE galago_${target} galago_warnings GTest::gmock_main)
