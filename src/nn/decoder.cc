@@ -50,7 +50,7 @@ Decoder::Decoder(const DecoderConfig& config)
 Tensor Decoder::operator()(Tensor x, const Step& step) const {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     x = layers_[i](x, step);
-    if (i == 0) tap("decoder_layer_0", x);
+    if (i == 0) x = tap("decoder_layer_0", x);
   }
   return x;
 }

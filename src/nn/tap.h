@@ -26,7 +26,23 @@ class TapScope {
   std::vector<std::pair<std::string, Tensor>> taps_;
 };
 
-// Returns x.
+// Makes tap() return `replacement` for one stage on this thread during its lifetime, so that a computation goes on from
+// a stage of the original implementation. The replacement is what a TapScope collects.
+class TapOverride {
+ public:
+  TapOverride(std::string stage, Tensor replacement);
+  ~TapOverride();
+  TapOverride(const TapOverride&) = delete;
+  TapOverride& operator=(const TapOverride&) = delete;
+
+ private:
+  friend Tensor tap(std::string_view stage, const Tensor& x);
+  std::string stage_;
+  Tensor replacement_;
+  const TapOverride* previous_;
+};
+
+// Returns x, unless a TapOverride says otherwise.
 Tensor tap(std::string_view stage, const Tensor& x);
 
 }  // namespace galago::nn

@@ -35,7 +35,7 @@ Tensor Encoder::operator()(Tensor x, int n_layers, const Tensor& query_segment, 
   const int count = n_layers < 0 ? total + n_layers + 1 : n_layers;
   for (int i = 0; i < count; ++i) {
     x = layers_[static_cast<std::size_t>(i)](x, query_segment, key_segment);
-    if (i == 0) tap("vision_block_0", x);
+    if (i == 0) x = tap("vision_block_0", x);
   }
   return x;
 }

@@ -133,9 +133,10 @@ Result<std::unique_ptr<EntryExecutor>> Engine::make_executor() const {
   return std::unique_ptr<EntryExecutor>(std::move(executor));
 }
 
-Result<std::unique_ptr<EntryExecutor>> Engine::make_tapped_executor(bool eager) const {
-  if (eager) return std::unique_ptr<EntryExecutor>(std::make_unique<EagerExecutor>(*model_, limits_, /*taps=*/true));
-  GALAGO_TRY(auto programs, ProgramSet::compile(*model_, *backend_, limits_, /*taps=*/true));
+Result<std::unique_ptr<EntryExecutor>> Engine::make_tapped_executor(bool eager, const models::Model* variant) const {
+  const models::Model& model = variant != nullptr ? *variant : *model_;
+  if (eager) return std::unique_ptr<EntryExecutor>(std::make_unique<EagerExecutor>(model, limits_, /*taps=*/true));
+  GALAGO_TRY(auto programs, ProgramSet::compile(model, *backend_, limits_, /*taps=*/true));
   GALAGO_TRY(auto executor, CompiledExecutor::create(std::move(programs), n_threads_));
   return std::unique_ptr<EntryExecutor>(std::move(executor));
 }

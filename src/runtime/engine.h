@@ -41,8 +41,9 @@ class Engine {
 
   // An executor for one session over the shared programs.
   Result<std::unique_ptr<EntryExecutor>> make_executor() const;
-  // The same for programs that also give intermediate stages; compiled at the first call.
-  Result<std::unique_ptr<EntryExecutor>> make_tapped_executor(bool eager) const;
+  // The same for entries that also give intermediate stages, compiled for this call or run op by op; of `variant`, when
+  // it is a variant of this engine's over the same weights.
+  Result<std::unique_ptr<EntryExecutor>> make_tapped_executor(bool eager, const models::Model* variant = nullptr) const;
   // Where keys and values are kept for `context` tokens in all; `sequences` of them share the pages.
   Result<StateStore> make_state(std::int64_t context, std::optional<DType> kv, int sequences = 1) const;
 

@@ -45,6 +45,7 @@ Result<std::shared_ptr<const ProgramSet>> ProgramSet::compile(const models::Mode
     GALAGO_TRY(graph::Graph graph, models::trace_entry(model, entry, taps));
     GALAGO_TRY(graph, graph::run_passes(std::move(graph), backends));
     Item item{.name = entry.name, .inputs = entry.inputs, .output_names = graph.output_names};
+    for (const graph::ValueId id : graph.outputs) item.output_shapes.push_back(graph.value(id).type.shape);
     GALAGO_TRY(item.program, backend.compile(std::move(graph)));
     set->items_.push_back(std::move(item));
   }
@@ -89,6 +90,15 @@ std::span<const float> CompiledExecutor::output(int entry, int index) const {
   const auto bytes =
       item(entry).program->output(static_cast<std::size_t>(index), {.symbols = last_symbols_, .arena = arena_.bytes()});
   return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+Result<std::vector<std::int64_t>> CompiledExecutor::output_shape(int entry, int index) const {
+  const auto& symbols = item(entry).program->symbols();
+  SymbolValues values;
+  for (std::size_t i = 0; i < symbols.size() && i < last_symbols_.size(); ++i) {
+    GALAGO_CHECK(values.bind(symbols[i].name, last_symbols_[i]));
+  }
+  return item(entry).output_shapes[static_cast<std::size_t>(index)].resolve(values);
 }
 
 EagerExecutor::EagerExecutor(const models::Model& model, const models::EntryLimits& limits, bool taps) : taps_(taps) {
@@ -149,6 +159,10 @@ Status EagerExecutor::run(int entry, std::span<const std::int64_t> symbols, std:
 
 std::span<const float> EagerExecutor::output(int entry, int index) const {
   return items_[static_cast<std::size_t>(entry)].outputs[static_cast<std::size_t>(index)].floats();
+}
+
+Result<std::vector<std::int64_t>> EagerExecutor::output_shape(int entry, int index) const {
+  return items_[static_cast<std::size_t>(entry)].outputs[static_cast<std::size_t>(index)].shape().resolve({});
 }
 
 }  // namespace galago::runtime

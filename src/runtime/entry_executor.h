@@ -25,6 +25,8 @@ class EntryExecutor {
   virtual Status run(int entry, std::span<const std::int64_t> symbols, std::span<const std::byte* const> inputs,
                      const ops::StepView* step) = 0;
   virtual std::span<const float> output(int entry, int index) const = 0;
+  // The sizes of an output of the last run.
+  virtual Result<std::vector<std::int64_t>> output_shape(int entry, int index) const = 0;
 };
 
 // Programs of a model, compiled once and shared by all sessions.
@@ -34,6 +36,7 @@ class ProgramSet {
     std::string name;
     std::vector<graph::TraceInput> inputs;
     std::vector<std::string> output_names;
+    std::vector<Shape> output_shapes;
     std::unique_ptr<graph::Program> program;
   };
 
@@ -59,6 +62,7 @@ class CompiledExecutor : public EntryExecutor {
   Status run(int entry, std::span<const std::int64_t> symbols, std::span<const std::byte* const> inputs,
              const ops::StepView* step) override;
   std::span<const float> output(int entry, int index) const override;
+  Result<std::vector<std::int64_t>> output_shape(int entry, int index) const override;
 
  private:
   CompiledExecutor(std::shared_ptr<const ProgramSet> programs, Arena arena, int n_threads);
@@ -81,6 +85,7 @@ class EagerExecutor : public EntryExecutor {
   Status run(int entry, std::span<const std::int64_t> symbols, std::span<const std::byte* const> inputs,
              const ops::StepView* step) override;
   std::span<const float> output(int entry, int index) const override;
+  Result<std::vector<std::int64_t>> output_shape(int entry, int index) const override;
 
  private:
   struct Item {

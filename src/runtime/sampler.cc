@@ -78,9 +78,7 @@ void Sampler::keep_top_k(std::size_t k) {
   };
   candidates_.clear();
   for (std::size_t i = 0; i < logits_.size(); ++i) {
-    // NaN would break the order; such a token cannot be chosen.
-    const float logit = std::isnan(logits_[i]) ? -std::numeric_limits<float>::infinity() : logits_[i];
-    candidates_.push_back({logit, static_cast<std::int32_t>(i)});
+    candidates_.push_back({logits_[i], static_cast<std::int32_t>(i)});
   }
   k = k == 0 ? candidates_.size() : std::min(k, candidates_.size());
   const auto middle = candidates_.begin() + static_cast<std::ptrdiff_t>(k);
@@ -103,6 +101,8 @@ std::int32_t Sampler::draw(std::size_t kept) {
 
 std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::int32_t> history) {
   logits_.assign(logits.begin(), logits.end());
+  // NaN would break the order; such a token cannot be chosen.
+  for (float& logit : logits_) logit = std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit;
   for (const auto& [id, bias] : settings_.logit_bias) {
     if (id >= 0 && static_cast<std::size_t>(id) < logits_.size()) logits_[static_cast<std::size_t>(id)] += bias;
   }
