@@ -143,6 +143,9 @@ Result<Value> repeat(Runtime& runtime, const Value& value, std::int64_t count) {
   const auto size = checked_mul(count, static_cast<std::int64_t>(value.items().size()));
   if (!size) return overflow(runtime, "*");
   GALAGO_CHECK(runtime.step(*size));
+  if (*size > runtime.budget().memory / static_cast<std::int64_t>(sizeof(Value))) {
+    return runtime.limit("a list of {} elements is over the memory limit", *size);
+  }
   std::vector<Value> items;
   items.reserve(static_cast<std::size_t>(*size));
   if (*size > 0) {

@@ -48,10 +48,7 @@ Value no_attribute(Runtime& runtime, const Value& value, std::string_view name) 
 // Python's getattr(); missing where it raises AttributeError.
 Result<Value> python_attribute(Runtime& runtime, const Value& value, std::string_view name) {
   switch (value.kind()) {
-    case Kind::kUndefined:
-      // Every access but the internal ones is the error that the value stands for.
-      if (name.starts_with("__") && name.ends_with("__")) return Value();
-      return runtime.fail("{}", value.undefined().message());
+    case Kind::kUndefined: return runtime.fail("{}", value.undefined().message());
     case Kind::kNamespace: {
       const Value* found = value.name_space().find(name);
       return found == nullptr ? Value() : *found;
@@ -213,8 +210,10 @@ Result<Value> get_slice(Runtime& runtime, const Value& value, const SliceBounds&
   const auto is_index = [](const Value& bound) { return bound.is_none() || bound.is_integral(); };
   if (value.is_undefined()) return runtime.fail("{}", value.undefined().message());
   const bool sliceable = value.is_string() || value.is_sequence() || value.is(Kind::kRange);
-  if (!sliceable || !is_index(bounds.start) || !is_index(bounds.stop) || !is_index(bounds.step)) {
-    return runtime.undefined(fmt::format("{} has no such slice", describe_object(value)));
+  // jinja2 leaves slices to Python, whose errors are no undefined values.
+  if (!sliceable) return runtime.fail("'{}' object is not subscriptable by a slice", type_name(value));
+  if (!is_index(bounds.start) || !is_index(bounds.stop) || !is_index(bounds.step)) {
+    return runtime.fail("slice indices must be integers or None");
   }
   const std::int64_t step = bounds.step.is_none() ? 1 : bounds.step.as_int();
   if (step == 0) return runtime.fail("slice step cannot be zero");

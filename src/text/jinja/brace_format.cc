@@ -10,8 +10,8 @@ namespace {
 
 class BraceFormatter {
  public:
-  BraceFormatter(Runtime& runtime, const Arguments& arguments, bool is_map)
-      : runtime_(runtime), arguments_(arguments), is_map_(is_map) {}
+  BraceFormatter(Runtime& runtime, const Arguments& arguments, bool is_map, bool markup)
+      : runtime_(runtime), arguments_(arguments), is_map_(is_map), markup_(markup) {}
 
   Result<std::string> run(std::string_view format, int nesting);
 
@@ -23,6 +23,7 @@ class BraceFormatter {
   Runtime& runtime_;
   const Arguments& arguments_;
   bool is_map_;
+  bool markup_;                 // fields are escaped, but for those that are escaped already
   std::int64_t automatic_ = 0;  // the next number of "{}"; -1 once fields are numbered by hand
 };
 
@@ -162,16 +163,19 @@ Result<std::string> BraceFormatter::field(std::string_view field, int nesting) {
     value = runtime_.string(std::move(text));
   }
   GALAGO_TRY(const std::string filled, run(spec, nesting + 1));
-  return format_value(runtime_, value, filled);
+  if (!markup_) return format_value(runtime_, value, filled);
+  if (value.is_markup() && filled.empty()) return value.text();
+  GALAGO_TRY(std::string text, format_value(runtime_, value, filled));
+  GALAGO_TRY(const Value escaped, escape(runtime_, runtime_.string(std::move(text))));
+  return escaped.text();
 }
 
 }  // namespace
 
 Result<Value> brace_format(Runtime& runtime, const Value& format, const Arguments& arguments, bool is_map) {
-  if (format.is_markup()) return runtime.unsupported("format() of escaped text is not supported");
-  BraceFormatter formatter(runtime, arguments, is_map);
+  BraceFormatter formatter(runtime, arguments, is_map, format.is_markup());
   GALAGO_TRY(std::string text, formatter.run(format.text(), 0));
-  return runtime.string(std::move(text));
+  return runtime.string(std::move(text), format.is_markup());
 }
 
 }  // namespace galago::text::jinja

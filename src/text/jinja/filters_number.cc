@@ -115,7 +115,7 @@ Answer tojson(Runtime& runtime, const Value& value, Span arguments) {
   GALAGO_TRY(options.sort_keys, flag(runtime, arguments[3], false));
   if (const Value& indent = arguments[1]; !indent.is_missing() && !indent.is_none()) {
     options.pretty = true;
-    options.item_separator = ",";
+    options.item_separator.assign(1, ',');
     if (indent.is_string()) {
       options.indent = indent.text();
     } else {

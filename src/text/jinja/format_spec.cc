@@ -17,6 +17,7 @@ namespace {
 
 struct Spec {
   std::string fill = " ";
+  bool fill_given = false;
   char align = 0;  // '<', '>', '^', '='
   char sign = '-';
   bool sign_given = false;
@@ -36,6 +37,7 @@ std::optional<Spec> parse(std::string_view text) {
     const std::uint32_t size = decode_utf8(text, 0).size;
     if (text.size() > size && is_align(text[size])) {
       spec.fill = text.substr(0, size);
+      spec.fill_given = true;
       spec.align = text[size];
       text.remove_prefix(size + 1);
     } else if (is_align(text[0])) {
@@ -43,7 +45,6 @@ std::optional<Spec> parse(std::string_view text) {
       text.remove_prefix(1);
     }
   }
-  const bool align_given = spec.align != 0;
   const auto take = [&text](char c) {
     if (text.empty() || text[0] != c) return false;
     text.remove_prefix(1);
@@ -65,13 +66,9 @@ std::optional<Spec> parse(std::string_view text) {
     }
   }
   spec.alternate = take('#');
-  if (!text.empty() && text[0] == '0') {
+  if (!spec.fill_given && take('0')) {
+    spec.fill.assign(1, '0');
     spec.zero = true;
-    text.remove_prefix(1);
-    if (!align_given) {
-      spec.fill = "0";
-      spec.align = '=';
-    }
   }
   number(spec.width);
   if (take(',')) spec.grouping = ',';
@@ -91,7 +88,8 @@ Result<std::string> pad(Runtime& runtime, const Spec& spec, std::string_view pre
   const std::int64_t missing = spec.width - count_code_points(prefix) - count_code_points(body);
   if (missing <= 0) return std::string(prefix) + body;
   GALAGO_CHECK(runtime.step_bytes(missing * 4 + static_cast<std::int64_t>(body.size())));
-  const char align = spec.align != 0 ? spec.align : default_align;
+  // Zeros stand between a number's sign and its digits.
+  const char align = spec.align != 0 ? spec.align : spec.zero && default_align == '>' ? '=' : default_align;
   const std::int64_t left = align == '<' ? 0 : align == '^' ? missing / 2 : missing;
   std::string before;
   std::string after;
@@ -103,12 +101,14 @@ Result<std::string> pad(Runtime& runtime, const Spec& spec, std::string_view pre
 
 // Zero padding goes on with the grouping: format(1234, "010,") is "00,001,234".
 void fill_groups(const Spec& spec, std::string_view prefix, std::string& digits, int group) {
-  if (spec.fill != "0" || spec.align != '=' || spec.grouping == 0) return;
+  const bool zeros = spec.align == '=' || (spec.align == 0 && spec.zero);
+  if (spec.fill != "0" || !zeros || spec.grouping == 0) return;
   const std::size_t whole = std::min(digits.find_first_not_of("0123456789abcdefABCDEF"), digits.size());
   std::string plain = digits.substr(0, whole);
   const std::string rest = digits.substr(whole);
   const auto width = static_cast<std::size_t>(std::max<std::int64_t>(spec.width, 0));
-  while (group_digits(plain, spec.grouping, group).size() + rest.size() + prefix.size() < width) plain.insert(0, "0");
+  while (group_digits(plain, spec.grouping, group).size() + rest.size() + prefix.size() < width)
+    plain.insert(plain.begin(), '0');
   digits = plain + rest;
 }
 
@@ -154,7 +154,7 @@ Result<std::string> format_int(Runtime& runtime, std::int64_t number, const Spec
   if (spec.grouping == ',' && base != 10) return runtime.fail("cannot specify ',' with '{}'", spec.type);
   std::string digits = integer_digits(magnitude_of(number), base, spec.type == 'X');
   std::string prefix(sign_of(number < 0, spec));
-  if (spec.alternate && base != 10) prefix += std::string("0") + spec.type;
+  if (spec.alternate && base != 10) prefix += {'0', spec.type};
   const int group = base == 10 ? 3 : 4;
   if (spec.grouping != 0) {
     fill_groups(spec, prefix, digits, group);
@@ -167,16 +167,11 @@ Result<std::string> format_text(Runtime& runtime, const Value& value, const Spec
   if (spec.type != 0 && spec.type != 's')
     return runtime.fail("unknown format code '{}' for object of type 'str'", spec.type);
   if (spec.sign_given || spec.alternate || spec.grouping != 0 || spec.align == '=') {
-    // "05" means '=' alignment only for numbers; for texts it pads with zeros.
-    if (!(spec.align == '=' && spec.zero && !spec.sign_given && !spec.alternate && spec.grouping == 0)) {
-      return runtime.fail("a sign, '=', '#' or grouping is not allowed in a string format specifier");
-    }
+    return runtime.fail("a sign, '=', '#' or grouping is not allowed in a string format specifier");
   }
-  Spec plain = spec;
-  if (plain.align == '=') plain.align = '<';
   std::string text = value.text();
   if (spec.precision >= 0) text.resize(byte_offset(text, spec.precision));
-  return pad(runtime, plain, "", std::move(text), '<');
+  return pad(runtime, spec, "", std::move(text), '<');
 }
 
 }  // namespace

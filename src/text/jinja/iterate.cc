@@ -52,7 +52,7 @@ class TextIterator : public IteratorObject {
     if (at_ >= text.size()) return Value();
     std::size_t end = at_ + 1;
     while (end < text.size() && (text[end] & 0xC0) == 0x80) ++end;
-    Value character = runtime.string(text.substr(at_, end - at_), source_.is_markup());
+    Value character = runtime.string(text.substr(at_, end - at_));
     at_ = end;
     return character;
   }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "text/jinja/characters.h"
+#include "text/unicode.h"
 
 namespace galago::text::jinja {
 
@@ -93,6 +94,23 @@ std::optional<std::size_t> float_end(std::string_view text, std::size_t at) {
   return std::nullopt;
 }
 
+// Every decimal digit of Unicode as its ASCII one. Digits come in runs of ten, from zero to nine.
+std::string fold_digits(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const Decoded c = decode_utf8(text, i);
+    if (c.code_point >= 0x80 && is_decimal(c.code_point)) {
+      char32_t first = c.code_point;
+      while (is_decimal(first - 1)) --first;
+      out += static_cast<char>('0' + (c.code_point - first) % 10);
+    } else {
+      out.append(text, i, c.size);
+    }
+    i += c.size;
+  }
+  return out;
+}
+
 // Beyond double's range from_chars gives no value; Python gives infinity or zero.
 double read_double(const std::string& text) {
   double value = 0;
@@ -158,8 +176,10 @@ std::string float_repr(double number) {
   return out;
 }
 
-std::optional<std::int64_t> parse_int(std::string_view text, int base, bool& overflow) {
+std::optional<std::int64_t> parse_int(std::string_view given, int base, bool& overflow) {
   overflow = false;
+  const std::string folded = fold_digits(given);
+  std::string_view text = folded;
   text = strip(text, std::nullopt, true, true);
   bool negative = false;
   if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
@@ -187,7 +207,9 @@ std::optional<std::int64_t> parse_int(std::string_view text, int base, bool& ove
   return static_cast<std::int64_t>(negative ? 0 - *value : *value);
 }
 
-std::optional<double> parse_float(std::string_view text) {
+std::optional<double> parse_float(std::string_view given) {
+  const std::string folded = fold_digits(given);
+  std::string_view text = folded;
   text = strip(text, std::nullopt, true, true);
   std::string_view digits = text;
   if (!digits.empty() && (digits[0] == '+' || digits[0] == '-')) digits.remove_prefix(1);

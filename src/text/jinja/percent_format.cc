@@ -20,6 +20,12 @@ struct Directive {
   char type = 0;
 };
 
+std::string with_sign(bool negative, const Directive& directive, std::string digits) {
+  const char sign = negative ? '-' : directive.plus ? '+' : directive.space ? ' ' : '\0';
+  if (sign != '\0') digits.insert(digits.begin(), sign);
+  return digits;
+}
+
 class Formatter {
  public:
   Formatter(Runtime& runtime, const Value& format, const Value& arguments)
@@ -149,7 +155,7 @@ Result<std::string> Formatter::convert_integer(const Directive& directive, const
     digits.insert(0, static_cast<std::size_t>(precision) - digits.size(), '0');
   }
   if (directive.alternate && base != 10) digits.insert(0, base == 8 ? "0o" : type == 'X' ? "0X" : "0x");
-  return (number < 0 ? "-" : directive.plus ? "+" : directive.space ? " " : "") + digits;
+  return with_sign(number < 0, directive, std::move(digits));
 }
 
 Result<std::string> Formatter::convert_float(const Directive& directive, const Value& value) {

@@ -23,6 +23,10 @@ Object::Object(Budget& budget, std::int64_t bytes) : budget_(budget), bytes_(byt
 
 Object::~Object() { budget_.memory += bytes_; }
 
+void Object::release() {
+  if (--references_ == 0) delete this;
+}
+
 void Object::set_depth(int depth) {
   depth_ = depth;
   if (depth > kMaxValueDepth) budget_.too_deep = true;

@@ -61,6 +61,8 @@ class Object {
   friend class Value;
   template <class T>
   friend class Ref;
+  void release();
+
   Budget& budget_;
   std::int64_t bytes_;
   std::int64_t references_ = 0;
@@ -82,7 +84,7 @@ class Ref {
     return *this;
   }
   ~Ref() {
-    if (object_ && --object_->references_ == 0) delete object_;
+    if (object_ != nullptr) object_->release();
   }
   T* get() const { return object_; }
   T* operator->() const { return object_; }
@@ -142,7 +144,7 @@ class Value {
     return *this;
   }
   ~Value() {
-    if (has_object() && --object_->references_ == 0) delete object_;
+    if (has_object()) object_->release();
   }
 
   Kind kind() const { return kind_; }
