@@ -1,0 +1,45 @@
+// The options that every command with a running model shares.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "galago/session.h"
+
+namespace CLI {
+class App;
+}
+
+namespace galago::cli {
+
+struct ModelArguments {
+  std::string model;
+  std::string precision = "fast";
+  int threads = 0;
+};
+
+struct GenerationArguments {
+  int predict = -1;
+  int context = 0;
+  int keep = 0;
+  std::string kv = "auto";
+  std::string overflow = "error";
+  std::string system;
+  std::vector<std::string> stop;
+  bool ignore_eos = false;
+  SamplingOptions sampling;
+};
+
+// --precision and --threads.
+void add_model_options(CLI::App& app, ModelArguments& arguments);
+// How much to generate, and how tokens are chosen.
+void add_generation_options(CLI::App& app, GenerationArguments& arguments);
+
+SessionOptions session_options(const GenerationArguments& arguments);
+GenerateOptions generate_options(const GenerationArguments& arguments);
+
+// Opens the model, with a progress bar where that takes long.
+Result<Model> open_model(const ModelArguments& arguments);
+
+}  // namespace galago::cli
