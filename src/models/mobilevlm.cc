@@ -30,11 +30,13 @@ struct LdpV2 : nn::Module {
   // x: (side * side, in)   y: (144, out)
   Tensor operator()(const Tensor& x) const {
     const Tensor rows = nn::tap("projector_mlp", mlp_2(gelu(mlp_0(x))));
-    const Tensor grid = reshape(permute(rows, {1, 0}), {hidden, side, side});
-    const Tensor pooled = adaptive_avg_pool2d(grid, kPooledSide, kPooledSide);
-    nn::tap("projector_pooled", as_rows(pooled));
+    const Tensor averaged = adaptive_avg_pool2d(as_grid(rows, side), kPooledSide, kPooledSide);
+    const Tensor pooled = as_grid(nn::tap("projector_pooled", as_rows(averaged)), kPooledSide);
     return as_rows(peg(pooled) + pooled);
   }
+
+  // (n * n, hidden) to (hidden, n, n)
+  Tensor as_grid(const Tensor& rows, std::int64_t n) const { return reshape(permute(rows, {1, 0}), {hidden, n, n}); }
 
   // (hidden, 12, 12) to (144, hidden)
   Tensor as_rows(const Tensor& grid) const {

@@ -66,9 +66,13 @@ Result<std::unique_ptr<CompiledExecutor>> CompiledExecutor::create(std::shared_p
 
 CompiledExecutor::CompiledExecutor(std::shared_ptr<const ProgramSet> programs, Arena arena, int n_threads)
     : programs_(std::move(programs)), arena_(std::move(arena)), n_threads_(n_threads) {
-  std::size_t most_symbols = 0;
-  for (const auto& known : programs_->items()) most_symbols = std::max(most_symbols, known.program->symbols().size());
+  std::size_t most_symbols = 0, most_inputs = 0;
+  for (const ProgramSet::Item& known : programs_->items()) {
+    most_symbols = std::max(most_symbols, known.program->symbols().size());
+    most_inputs = std::max(most_inputs, known.inputs.size());
+  }
   last_symbols_.reserve(most_symbols);
+  last_inputs_.reserve(most_inputs);
 }
 
 int CompiledExecutor::find(std::string_view entry) const {
@@ -82,13 +86,14 @@ int CompiledExecutor::find(std::string_view entry) const {
 Status CompiledExecutor::run(int entry, std::span<const std::int64_t> symbols, std::span<const std::byte* const> inputs,
                              const ops::StepView* step) {
   last_symbols_.assign(symbols.begin(), symbols.end());
+  last_inputs_.assign(inputs.begin(), inputs.end());
   return item(entry).program->run(
       {.symbols = last_symbols_, .inputs = inputs, .step = step, .arena = arena_.bytes(), .n_threads = n_threads_});
 }
 
 std::span<const float> CompiledExecutor::output(int entry, int index) const {
-  const auto bytes =
-      item(entry).program->output(static_cast<std::size_t>(index), {.symbols = last_symbols_, .arena = arena_.bytes()});
+  const auto bytes = item(entry).program->output(
+      static_cast<std::size_t>(index), {.symbols = last_symbols_, .inputs = last_inputs_, .arena = arena_.bytes()});
   return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 

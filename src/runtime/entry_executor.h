@@ -71,7 +71,9 @@ class CompiledExecutor : public EntryExecutor {
   std::shared_ptr<const ProgramSet> programs_;
   Arena arena_;
   int n_threads_;
+  // Of the last run. An output may be an input as it is.
   std::vector<std::int64_t> last_symbols_;
+  std::vector<const std::byte*> last_inputs_;
 };
 
 // Calls forward() of the entries op by op, for debugging models and to prove that tracing changes nothing.

@@ -95,7 +95,8 @@ Result<Tensor> Expected::tensor(std::string_view stage) const {
     tensor = Tensor::from(std::span<const std::int32_t>(values), Shape::of(stored->shape));
   } else {
     std::vector<float> values(element_count(*stored));
-    quant::codec(stored->dtype).decode_row(stored->data.data(), values.data(), static_cast<std::int64_t>(values.size()));
+    quant::codec(stored->dtype)
+        .decode_row(stored->data.data(), values.data(), static_cast<std::int64_t>(values.size()));
     tensor = Tensor::from(std::span<const float>(values), Shape::of(stored->shape));
   }
   if (!tensor.ok()) return tensor.error();

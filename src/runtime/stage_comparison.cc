@@ -41,7 +41,8 @@ std::size_t covered_runs(const std::vector<Tensor>& runs, const Sizes& expected)
 }
 
 template <class T>
-std::vector<T> joined(const std::vector<Tensor>& runs, std::size_t count, std::span<const T> (Tensor::*values)() const) {
+std::vector<T> joined(const std::vector<Tensor>& runs, std::size_t count,
+                      std::span<const T> (Tensor::*values)() const) {
   std::vector<T> all;
   for (std::size_t i = 0; i < count; ++i) {
     const std::span<const T> part = (runs[i].*values)();
@@ -105,10 +106,9 @@ Status StageComparison::add(const std::string& stage, const std::vector<Tensor>&
   StageResult result{stage, std::nullopt, ""};
   const std::size_t count = runs.empty() ? 0 : covered_runs(runs, sizes_of(expected));
   if (count == 0) {
-    result.problem = fmt::format("has the shape {}{} where {} is expected",
-                                 runs.empty() ? "()" : runs[0].shape().to_string(),
-                                 runs.size() > 1 ? fmt::format(" in {} runs", runs.size()) : "",
-                                 expected.shape().to_string());
+    result.problem =
+        fmt::format("has the shape {}{} where {} is expected", runs.empty() ? "()" : runs[0].shape().to_string(),
+                    runs.size() > 1 ? fmt::format(" in {} runs", runs.size()) : "", expected.shape().to_string());
   } else if (runs[0].dtype() != expected.dtype()) {
     result.problem = fmt::format("holds {} where {} is expected", name(runs[0].dtype()), name(expected.dtype()));
   } else if (expected.dtype() == DType::kI32) {
@@ -131,9 +131,9 @@ Status StageComparison::add_pixels(const std::vector<Tensor>& pictures, const st
   if (results_.size() != before + 1 || !results_.back().error) return {};
   GALAGO_TRY(const Tensor expected, expected_.tensor("pixel_values"));
   const std::size_t channels = levels.size();
-  const std::size_t plane = static_cast<std::size_t>(pictures[0].size(-2)) * static_cast<std::size_t>(pictures[0].size(-1));
-  const std::vector<float> values =
-      joined(pictures, expected.floats().size() / (plane * channels), &Tensor::floats);
+  const std::size_t plane =
+      static_cast<std::size_t>(pictures[0].size(-2)) * static_cast<std::size_t>(pictures[0].size(-1));
+  const std::vector<float> values = joined(pictures, expected.floats().size() / (plane * channels), &Tensor::floats);
   double most = 0;  // in grey levels
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double allowed = levels[i / plane % channels];
@@ -141,8 +141,7 @@ Status StageComparison::add_pixels(const std::vector<Tensor>& pictures, const st
     const double difference = std::abs(static_cast<double>(values[i]) - static_cast<double>(expected.floats()[i]));
     most = std::max(most, (difference - rounding) / allowed);
   }
-  results_.back().problem =
-      most <= 1.0 ? "" : fmt::format("a pixel is {:.3g} grey levels off; 1 is allowed", most);
+  results_.back().problem = most <= 1.0 ? "" : fmt::format("a pixel is {:.3g} grey levels off; 1 is allowed", most);
   return {};
 }
 
@@ -164,8 +163,8 @@ const StageResult* StageComparison::find(std::string_view stage) const {
 }
 
 bool StageComparison::passed() const {
-  return !results_.empty() &&
-         std::all_of(results_.begin(), results_.end(), [](const StageResult& result) { return result.problem.empty(); });
+  return !results_.empty() && std::all_of(results_.begin(), results_.end(),
+                                          [](const StageResult& result) { return result.problem.empty(); });
 }
 
 }  // namespace galago::runtime

@@ -1,5 +1,7 @@
 #include "runtime/stage_runner.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/try.h"
 
@@ -39,6 +41,14 @@ Result<std::vector<std::int64_t>> symbol_values(const std::vector<graph::TraceIn
 
 }  // namespace
 
+const std::vector<std::string>& StageRunner::plain_outputs(std::string_view entry) const {
+  static const std::vector<std::string> kNone;
+  for (const ProgramSet::Item& item : plain_.items()) {
+    if (item.name == entry) return item.output_names;
+  }
+  return kNone;
+}
+
 Result<Tensor> StageRunner::fed_values(const std::vector<std::int64_t>& sizes) {
   std::size_t needed = 1;
   for (const std::int64_t size : sizes) needed *= static_cast<std::size_t>(size);
@@ -71,6 +81,10 @@ Result<std::vector<graph::NamedTensor>> StageRunner::run(std::string_view entry,
     if (!tensor.ok()) return tensor.error();
     outputs.push_back({names[static_cast<std::size_t>(i)], std::move(tensor)});
   }
+  const std::vector<std::string>& last = plain_outputs(entry);
+  std::stable_partition(outputs.begin(), outputs.end(), [&last](const graph::NamedTensor& output) {
+    return std::find(last.begin(), last.end(), output.name) == last.end();
+  });
   return outputs;
 }
 

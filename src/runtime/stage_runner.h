@@ -1,4 +1,5 @@
-// Runs entries without state, such as encoders, and copies all their outputs, with their names and shapes.
+// Runs entries without state, such as encoders, and copies all they give, with names and shapes, in the order of the
+// computation: intermediate stages first, then the entry's outputs.
 #pragma once
 
 #include <string>
@@ -9,18 +10,22 @@ namespace galago::runtime {
 
 class StageRunner : public models::EntryRunner {
  public:
-  explicit StageRunner(EntryExecutor& executor) : executor_(executor) {}
+  // `plain`: the model's programs without intermediate stages.
+  StageRunner(EntryExecutor& executor, const ProgramSet& plain) : executor_(executor), plain_(plain) {}
   // From now on the output `stage` of a run has these values instead, one run's after the other's.
   void feed(std::string stage, Tensor values) {
     stage_ = std::move(stage);
     values_ = std::move(values);
   }
   Result<std::vector<graph::NamedTensor>> run(std::string_view entry, std::span<const Tensor> inputs) override;
+  // The outputs of an entry that are no intermediate stages.
+  const std::vector<std::string>& plain_outputs(std::string_view entry) const;
 
  private:
   Result<Tensor> fed_values(const std::vector<std::int64_t>& sizes);
 
   EntryExecutor& executor_;
+  const ProgramSet& plain_;
   std::string stage_;
   Tensor values_;
   std::size_t taken_ = 0;

@@ -80,8 +80,7 @@ Result<std::vector<float>> grey_levels(const models::Processor& processor) {
     GALAGO_TRY(pixels[static_cast<std::size_t>(i)],
                processor.pixels({kSide, kSide, std::vector<std::uint8_t>(3 * kSide * kSide, grey)}));
   }
-  const std::size_t plane =
-      static_cast<std::size_t>(pixels[0].size(-1)) * static_cast<std::size_t>(pixels[0].size(-2));
+  const std::size_t plane = static_cast<std::size_t>(pixels[0].size(-1)) * static_cast<std::size_t>(pixels[0].size(-2));
   std::vector<float> levels;
   for (std::size_t at = plane / 2; plane > 0 && at < pixels[0].floats().size(); at += plane) {
     levels.push_back(pixels[1].floats()[at] - pixels[0].floats()[at]);
@@ -123,13 +122,12 @@ Result<VerifyReport> verify(const std::filesystem::path& checkpoint, const std::
   report.stages = comparison.results();
   report.passed = comparison.passed();
   const auto beyond_text = [](const formats::StoredTensor& stage) { return !contains(kTextStages, stage.name); };
-  report.has_stages =
-      media.has_value() || std::any_of(expected.stages().begin(), expected.stages().end(), beyond_text);
+  report.has_stages = media.has_value() || std::any_of(expected.stages().begin(), expected.stages().end(), beyond_text);
   report.isa = engine->description().isa;
   report.mode = options.eager ? "eager" : "compiled";
   if (report.stages.empty()) {
-    return error(ErrorCode::kInvalidArgument, "{}: holds nothing to compare; logits, hidden_last or greedy_ids would do",
-                 expected_path.string());
+    return error(ErrorCode::kInvalidArgument,
+                 "{}: holds nothing to compare; logits, hidden_last or greedy_ids would do", expected_path.string());
   }
   return report;
 }

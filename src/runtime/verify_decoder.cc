@@ -99,7 +99,8 @@ class Reader {
     std::unique_ptr<Reader> reader(new Reader(run, prompt, std::move(executor.fed)));
     const formats::StoredTensor* greedy = run.expected.find("greedy_ids");
     const std::int64_t more = greedy == nullptr || greedy->shape.empty() ? 0 : greedy->shape.back();
-    GALAGO_TRY(reader->store_, run.engine.make_state(static_cast<std::int64_t>(prompt.ids.size()) + more, std::nullopt));
+    GALAGO_TRY(reader->store_,
+               run.engine.make_state(static_cast<std::int64_t>(prompt.ids.size()) + more, std::nullopt));
     reader->sequence_.emplace(*reader->store_);
     GALAGO_TRY(reader->stepper_, Stepper::create(run.engine.model(), std::move(executor.executor), *reader->store_,
                                                  run.engine.limits(), 1));
@@ -108,16 +109,16 @@ class Reader {
 
   // Runs the encoders. Their stages, each once for every run, are appended to `stages` where that is given.
   Status encode(std::vector<std::pair<std::string, std::vector<Tensor>>>* stages) {
-    StageRunner runner(stepper_->executor());
+    StageRunner runner(stepper_->executor(), *run_.engine.programs());
     if (fed_.ok()) runner.feed(run_.options.from, fed_);
     for (const models::EncoderRun& encoder : prompt_.encoders) {
       GALAGO_TRY(const auto outputs, runner.run(encoder.entry, encoder.inputs));
-      const std::span<const float> rows = outputs[0].tensor.floats();
-      media_.insert(media_.end(), rows.begin(), rows.end());
-      if (stages == nullptr) continue;
-      // Outputs come before taps, and are computed after them.
-      for (std::size_t i = 0; i < outputs.size(); ++i) {
-        const graph::NamedTensor& output = outputs[(i + 1) % outputs.size()];
+      for (const graph::NamedTensor& output : outputs) {
+        if (output.name == runner.plain_outputs(encoder.entry).front()) {
+          const std::span<const float> rows = output.tensor.floats();
+          media_.insert(media_.end(), rows.begin(), rows.end());
+        }
+        if (stages == nullptr) continue;
         const auto known = std::find_if(stages->begin(), stages->end(),
                                         [&output](const auto& stage) { return stage.first == output.name; });
         if (known == stages->end())
@@ -213,8 +214,8 @@ Status compare_greedy(const VerifyRun& run, Reader& reader, std::vector<float> l
       *result.error += 1;
       const double lost = static_cast<double>(row[found]) - static_cast<double>(row[wanted]);
       if (result.problem.empty() && !(lost <= slack && lost >= 0 && !exact)) {
-        result.problem = fmt::format("token {} is {} where {} is expected (its logit is {:.3g} lower)", i, found,
-                                     wanted, lost);
+        result.problem =
+            fmt::format("token {} is {} where {} is expected (its logit is {:.3g} lower)", i, found, wanted, lost);
       }
     }
     if (i + 1 == expected.size()) break;
@@ -238,15 +239,14 @@ Status compare_end(const VerifyRun& run, Reader& reader, Reading reading) {
     reading.hidden.assign(fed.floats().begin(), fed.floats().end());
   }
   GALAGO_TRY(std::vector<float> logits, reader.logits(reading.hidden));
-  GALAGO_CHECK(run.comparison.add(
-      "logits", Tensor::from(std::span<const float>(logits), {hidden.dim(0), reader.vocab_size()})));
+  GALAGO_CHECK(
+      run.comparison.add("logits", Tensor::from(std::span<const float>(logits), {hidden.dim(0), reader.vocab_size()})));
   return compare_greedy(run, reader, std::move(logits));
 }
 
 bool holds_inner_stages(const Expected& expected) {
-  constexpr std::array<std::string_view, 7> kOuter = {"pixel_values",         "input_ids",   "attention_mask",
-                                                      "input_ids_unexpanded", "hidden_last", "logits",
-                                                      "greedy_ids"};
+  constexpr std::array<std::string_view, 7> kOuter = {
+      "pixel_values", "input_ids", "attention_mask", "input_ids_unexpanded", "hidden_last", "logits", "greedy_ids"};
   return std::any_of(expected.stages().begin(), expected.stages().end(), [&](const formats::StoredTensor& stage) {
     return std::find(kOuter.begin(), kOuter.end(), stage.name) == kOuter.end();
   });

@@ -28,7 +28,7 @@ Status verify_encoder(const VerifyRun& run) {
                  run.engine.checkpoint().path().string());
   }
   GALAGO_TRY(StageExecutor executor, make_stage_executor(run));
-  StageRunner runner(*executor.executor);
+  StageRunner runner(*executor.executor, *run.engine.programs());
   if (executor.fed.ok()) runner.feed(run.options.from, executor.fed);
   models::EncodeRequest request{.given = given};
   if (run.media) {
