@@ -155,7 +155,10 @@ Status Lexer::comment(std::size_t at) {
     }
     i = std::min(text_.find_first_of("+-#", i + 1), text_.size()) - 1;
   }
-  return fail("a comment is not closed: expected '#}'");
+  // jinja2 finds nothing to complain about where nothing follows.
+  if (at < text_.size()) return fail("a comment is not closed: expected '#}'");
+  pos_ = at;
+  return {};
 }
 
 Status Lexer::raw(std::size_t at) {
@@ -175,7 +178,9 @@ Status Lexer::raw(std::size_t at) {
     pos_ = *end;
     return {};
   }
-  return fail("a raw block is not closed: expected 'endraw'");
+  if (at < text_.size()) return fail("a raw block is not closed: expected 'endraw'");
+  pos_ = at;
+  return {};
 }
 
 Status Lexer::number() {

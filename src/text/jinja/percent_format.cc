@@ -154,7 +154,10 @@ Result<std::string> Formatter::convert_integer(const Directive& directive, const
   if (precision > static_cast<std::int64_t>(digits.size())) {
     digits.insert(0, static_cast<std::size_t>(precision) - digits.size(), '0');
   }
-  if (directive.alternate && base != 10) digits.insert(0, base == 8 ? "0o" : type == 'X' ? "0X" : "0x");
+  if (directive.alternate && base != 10) {
+    const char prefix[] = {'0', base == 8 ? 'o' : type, '\0'};
+    digits.insert(0, prefix);
+  }
   return with_sign(number < 0, directive, std::move(digits));
 }
 
@@ -165,11 +168,8 @@ Result<std::string> Formatter::convert_float(const Directive& directive, const V
   const double number = value.as_number();
   const int precision = directive.precision < 0 ? 6 : static_cast<int>(directive.precision);
   const bool negative = std::signbit(number) && !std::isnan(number);
-  return (negative          ? "-"
-          : directive.plus  ? "+"
-          : directive.space ? " "
-                            : "") +
-         float_digits(std::fabs(number), directive.type, precision, directive.alternate);
+  return with_sign(negative, directive,
+                   float_digits(std::fabs(number), directive.type, precision, directive.alternate));
 }
 
 Result<std::string> Formatter::convert_character(const Value& value) {
