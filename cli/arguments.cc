@@ -53,7 +53,11 @@ void append_option(const CLI::Option& option, std::size_t width, std::string& ou
     line.resize(kDescriptionColumn, ' ');
   out += line;
   std::string description = option.get_description();
-  if (!option.get_default_str().empty()) description += fmt::format(" [default: {}]", option.get_default_str());
+  const bool is_flag = option.get_items_expected_max() == 0 && option.get_name() != "--help";
+  if (is_flag)
+    description += " [default: off]";
+  else if (!option.get_default_str().empty())
+    description += fmt::format(" [default: {}]", option.get_default_str());
   append_wrapped(description, kDescriptionColumn, width, out);
 }
 
@@ -92,6 +96,7 @@ std::string explain_extras(const CLI::App& app) {
 
 CLI::Option* add_repeated(CLI::App& app, const std::string& names, std::vector<std::string>& values, OptionText text) {
   CLI::Option* option = app.add_option(names, values, text.description);
+  if (text.default_text != nullptr) option->default_str(text.default_text);
   return option->option_text(text.placeholder)->allow_extra_args(false);
 }
 

@@ -107,7 +107,7 @@ CommandBody command_inspect(CLI::App& app) {
       ->expected(0, 1)
       ->option_text("[FILE]");
   add_value(app, "-n,--name", arguments->tensor,
-            {"NAME", "One tensor: its least, greatest and mean value, deviation, and first values"});
+            {"NAME", "One tensor: its least, greatest and mean value, deviation, and first values", "none"});
   app.add_flag("-v,--verbose", arguments->verbose, "Name every tensor, and show metadata in full");
   app.add_flag("--json", arguments->json, "Print one JSON object");
   return [arguments] { return inspect(*arguments); };

@@ -103,10 +103,10 @@ CommandBody command_run(CLI::App& app) {
       "  galago run -m llava --image cat.jpg \"What is this?\"\n"
       "  galago run --json - < question.txt");
   // Two optional places, because with one argument it is the prompt.
-  add_argument(app, "MODEL", arguments->first,
-               "The model: a .gguf file, a Hugging Face folder, or a name in the model folder; left out: the default")
-      ->required()
-      ->option_text("[MODEL]");
+  CLI::Option* first = add_argument(
+      app, "MODEL", arguments->first,
+      "The model: a .gguf file, a Hugging Face folder, or a name in the model folder; left out: the default");
+  first->option_text("[MODEL]");
   CLI::Option* second = add_argument(app, "PROMPT", arguments->second, "What to ask; - reads standard input");
   second->option_text("PROMPT");
   app.option_defaults()->group("Model");
@@ -115,12 +115,16 @@ CommandBody command_run(CLI::App& app) {
   add_model_options(app, arguments->model);
   add_generation_options(app, arguments->generation);
   app.option_defaults()->group("Answer");
-  add_repeated(app, "--image", arguments->images, {"FILE", "A picture to show before the prompt; may be repeated"});
+  add_repeated(app, "--image", arguments->images,
+               {"FILE", "A picture to show before the prompt; may be repeated", "none"});
   app.add_flag("--raw", arguments->raw, "Continue the prompt as it is, without the model's chat template");
   app.option_defaults()->group("Output");
   app.add_flag("--stats", arguments->stats, "Show times, rates, memory and instruction set on standard error");
   app.add_flag("--json", arguments->json, "Print one JSON object when the answer is complete");
-  return [arguments, model, second] { return run(*arguments, model->count() > 0, second->count() > 0); };
+  return [arguments, model, first, second] {
+    if (first->count() == 0) return wrong_use("run", "what to ask? galago run \"Why is the sky blue?\"");
+    return run(*arguments, model->count() > 0, second->count() > 0);
+  };
 }
 
 }  // namespace galago::cli

@@ -193,7 +193,7 @@ CommandBody command_template(CLI::App& app) {
   add_value(app, "--name", arguments->name,
             {"NAME", "Which of the model's templates", "tool_use with tools, or default"});
   add_repeated(app, "--set", arguments->set,
-               {"KEY=JSON", "A variable for the template, as in enable_thinking=false; may be repeated"});
+               {"KEY=JSON", "A variable for the template, as in enable_thinking=false; may be repeated", "none"});
   add_value(app, "--now", arguments->now,
             {"TIME", "What the template's clock shows: 2024-07-26 or 2024-07-26T12:30:00", "now"});
   app.add_flag("--no-generation-prompt", arguments->no_generation_prompt, "Do not begin the assistant's answer");

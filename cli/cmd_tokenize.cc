@@ -75,7 +75,7 @@ CommandBody command_tokenize(CLI::App& app) {
       ->required();
   CLI::Option* text = add_argument(app, "TEXT", arguments->text, "The text; - reads standard input");
   CLI::Option* file = add_value(app, "-f,--file", arguments->file,
-                                {"FILE", "Tokenize the bytes of a file, all of them; - reads standard input"});
+                                {"FILE", "Tokenize the bytes of a file, all of them; - reads standard input", "none"});
   app.add_flag("--bos", arguments->bos, "Add what the model adds before and after a text");
   app.add_flag("--no-special", arguments->no_special, "Take special tokens in the text as plain text");
   app.add_flag("--json", arguments->json, "Print {\"ids\": [...], \"pieces\": [...]}");

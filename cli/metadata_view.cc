@@ -72,6 +72,10 @@ std::string gguf_text(const GgufValue& value, bool everything) {
   if (value.type == GgufType::kString) {
     return in_quotes(value.as_string(), everything ? std::string_view::npos : kLongText);
   }
+  // As few digits as tell the float from its neighbours.
+  if (value.type == GgufType::kF32) {
+    return fmt::format("{}", static_cast<float>(formats::GgufNumbers(value.type, value.bytes).f64(0)));
+  }
   if (value.type != GgufType::kArray) return json_text(number_json(value), everything);
   const Json json = value_json(value, everything);
   const Json* first = json.is_object() ? find(json, "first") : &json;

@@ -74,7 +74,8 @@ void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
             {"N", "At most so many tokens; -1: until the model ends or the context is full"})
       ->check(CLI::Range(-1, kMostTokens));
   add_value(app, "--system", arguments.system, {"TEXT", "The system message, before the prompt", "none"});
-  add_repeated(app, "--stop", arguments.stop, {"TEXT", "Ends the answer, which does not include it; may be repeated"});
+  add_repeated(app, "--stop", arguments.stop,
+               {"TEXT", "Ends the answer, which does not include it; may be repeated", "none"});
   app.add_flag("--ignore-eos", arguments.ignore_eos, "Go on after the model's end token");
   app.option_defaults()->group("Choice of tokens");
   add_sampling_options(app, arguments.sampling);
