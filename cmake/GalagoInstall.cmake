@@ -26,10 +26,10 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/galagoConfig.cmake.in ${
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/galagoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
-install(TARGETS galago_sdk EXPORT galagoTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+install(TARGETS galago_sdk EXPORT galagoTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(EXPORT galagoTargets NAMESPACE galago:: DESTINATION ${package})
+install(EXPORT galagoTargets NAMESPACE galago:: DESTINATION ${package} COMPONENT sdk)
 install(FILES ${PROJECT_BINARY_DIR}/galagoConfig.cmake ${PROJECT_BINARY_DIR}/galagoConfigVersion.cmake
-        ${CMAKE_CURRENT_LIST_DIR}/FindUtf8proc.cmake DESTINATION ${package})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/galago DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+        ${CMAKE_CURRENT_LIST_DIR}/FindUtf8proc.cmake DESTINATION ${package} COMPONENT sdk)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/galago DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT sdk)

@@ -11,16 +11,16 @@ namespace galago {
 
 // An unset field has the value of the model's generation_config.json, or else the default named beside it.
 struct SamplingOptions {
-  std::optional<float> temperature;         // 0.8; 0 always takes the likeliest token
-  std::optional<int> top_k;                 // 40; 0: off. Only the k likeliest tokens
-  std::optional<float> top_p;               // 0.95; 1: off. The likeliest tokens that together have this probability
-  std::optional<float> min_p;               // 0.05; 0: off. Tokens at least this likely, relative to the likeliest
-  std::optional<float> repetition_penalty;  // 1: off. Divides positive and multiplies negative logits of seen tokens
-  float presence_penalty = 0.0f;            // subtracted from the logit of every seen token
-  float frequency_penalty = 0.0f;           // subtracted once for each time a token was seen
-  int penalty_window = 64;                  // how many of the last tokens count as seen; -1: all
-  std::vector<std::pair<std::int32_t, float>> logit_bias;  // added to the logits of these tokens
-  std::optional<std::uint64_t> seed;  // the same seed gives the same text; unset: another every time
+  std::optional<float> temperature{};         // 0.8; 0 always takes the likeliest token
+  std::optional<int> top_k{};                 // 40; 0: off. Only the k likeliest tokens
+  std::optional<float> top_p{};               // 0.95; 1: off. The likeliest tokens that together have this probability
+  std::optional<float> min_p{};               // 0.05; 0: off. Tokens at least this likely, relative to the likeliest
+  std::optional<float> repetition_penalty{};  // 1: off. Divides positive and multiplies negative logits of seen tokens
+  float presence_penalty = 0.0f;              // subtracted from the logit of every seen token
+  float frequency_penalty = 0.0f;             // subtracted once for each time a token was seen
+  int penalty_window = 64;                    // how many of the last tokens count as seen; -1: all
+  std::vector<std::pair<std::int32_t, float>> logit_bias{};  // added to the logits of these tokens
+  std::optional<std::uint64_t> seed{};  // the same seed gives the same text; unset: another every time
 };
 
 // What happens when prompt and answer do not fit the context.
@@ -31,9 +31,9 @@ enum class ContextOverflow : std::uint8_t {
 
 struct GenerateOptions {
   SamplingOptions sampling;
-  int max_tokens = -1;            // -1: until the model ends or the context is full
-  std::vector<std::string> stop;  // texts that end the answer and are not part of it
-  bool ignore_end = false;        // go on after the model's end token (for benchmarks)
+  int max_tokens = -1;              // -1: until the model ends or the context is full
+  std::vector<std::string> stop{};  // texts that end the answer and are not part of it
+  bool ignore_end = false;          // go on after the model's end token (for benchmarks)
   ContextOverflow overflow = ContextOverflow::kError;
   int keep_tokens = 0;  // of the prompt's beginning, when sliding
 };

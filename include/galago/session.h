@@ -38,9 +38,9 @@ struct LoadProgress {
 
 struct ModelOptions {
   Precision precision = Precision::kFast;
-  int n_threads = 0;                                  // 0: one for each performance core
-  int prefill_chunk = 256;                            // tokens that are read at once
-  std::function<void(const LoadProgress&)> progress;  // called from the opening thread
+  int n_threads = 0;                                    // 0: one for each performance core
+  int prefill_chunk = 256;                              // tokens that are read at once
+  std::function<void(const LoadProgress&)> progress{};  // called from the opening thread
 };
 
 struct ModelDescription {
@@ -94,8 +94,8 @@ Message user(std::vector<Part> parts);
 Message assistant(std::string text);
 
 struct SessionOptions {
-  int context = 0;          // tokens of prompt and answers; 0: what the model was trained for
-  std::optional<DType> kv;  // of keys and values: f16 or f32; unset: f16 when fast, f32 when exact
+  int context = 0;            // tokens of prompt and answers; 0: what the model was trained for
+  std::optional<DType> kv{};  // of keys and values: f16 or f32; unset: f16 when fast, f32 when exact
 };
 
 // The answer to a conversation, read piece by piece. It borrows its Session.

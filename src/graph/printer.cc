@@ -62,9 +62,10 @@ std::string to_text(const Graph& graph) {
   for (std::size_t i = 0; i < graph.states.size(); ++i) {
     out += fmt::format("  state {} : {}\n", i, ops::to_string(graph.states[i]));
   }
-  for (const Value& value : graph.values) {
-    if (!value.layout.empty())
-      out += fmt::format("  packed @{} : {} as {}\n", value.name, value.type.to_string(), value.layout);
+  for (ValueId id = 0; id < static_cast<ValueId>(graph.values.size()); ++id) {
+    const Value& value = graph.value(id);
+    if (value.layout.empty()) continue;
+    out += fmt::format("  packed {} : {} as {}\n", label(graph, id), value.type.to_string(), value.layout);
   }
   append_nodes(graph, "  ", out);
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {

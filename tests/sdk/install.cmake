@@ -1,0 +1,31 @@
+# Installs the SDK of BUILD into PREFIX by a detour: what is found there works after having been moved, and no file of
+# the package points back into SOURCE or BUILD.
+file(REMOVE_RECURSE ${PREFIX} ${PREFIX}-before)
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${PREFIX}-before --component sdk
+                RESULT_VARIABLE status OUTPUT_QUIET)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "cmake --install failed: ${status}")
+endif()
+file(RENAME ${PREFIX}-before ${PREFIX})
+
+file(GLOB_RECURSE package ${PREFIX}/*.cmake)
+if(NOT package)
+  message(FATAL_ERROR "no CMake package was installed")
+endif()
+foreach(file IN LISTS package)
+  file(READ ${file} text)
+  foreach(place ${SOURCE} ${BUILD} ${PREFIX}-before)
+    string(FIND "${text}" "${place}/" at)
+    if(NOT at EQUAL -1)
+      message(FATAL_ERROR "${file} names ${place}, which a user does not have")
+    endif()
+  endforeach()
+endforeach()
+
+foreach(header session.h nn.h ops.h trace.h compile.h formats.def)
+  if(NOT EXISTS ${PREFIX}/include/galago/${header})
+    message(FATAL_ERROR "include/galago/${header} was not installed")
+  endif()
+endforeach()
+list(LENGTH package count)
+message("installed: ${count} files of the package, all of them relocatable")
