@@ -33,6 +33,7 @@ PUBLIC_LAYERS = {
     "log.h": "base",
     "formats.def": "tensor",
     "image.h": "media",
+    "precision.h": "graph",
     "generate.h": "runtime",
 }
 
