@@ -2,8 +2,9 @@
 """What the documents say is true of the tree.
 
 Every document: relative links and headings they lead to exist, and so do files that are named in `code`; each
-`galago COMMAND` and `./dev COMMAND` in an sh block exists; the README's table lists exactly the commands there are.
-A block after a line <!-- tested --> (sh) is run and has to succeed, one after <!-- compiles --> (cpp) has to compile.
+`galago COMMAND` and `./dev COMMAND` in an sh block exists, and so do the former's options; the README's table lists
+exactly the commands there are. A block after a line <!-- tested --> (sh) is run and has to succeed, one after
+<!-- compiles --> (cpp) has to compile.
 
 Usage: check_docs.py REPOSITORY [--galago PROGRAM] [--compiler COMPILER]
 """
@@ -116,6 +117,24 @@ def command_problems(document: Document, commands: dict[str, set[str]]) -> Itera
                     yield f"{document.path}:{number}: {found.group(1)} has no command {found.group(2)}"
 
 
+def option_problems(document: Document, commands: dict[str, set[str]], galago: Path) -> Iterator[str]:
+    """Options of `galago COMMAND` that its help does not know."""
+    for block in document.blocks:
+        lines = block.text.splitlines() if block.language == "sh" else []
+        for number, line in enumerate(lines, block.line + 1):
+            for part in re.split(r"&&|\||#", line):
+                found = COMMAND.match(part)
+                if not found or found.group(1) != "galago" or found.group(2) not in commands["galago"]:
+                    continue
+                shown = subprocess.run(
+                    [galago, found.group(2), "--help"], capture_output=True, text=True, check=False
+                ).stdout
+                unquoted = re.sub(r"\"[^\"]*\"|'[^']*'", "", part)
+                for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", unquoted):
+                    if not re.search(rf"(?<![\w-]){option}(?![\w-])", shown):
+                        yield f"{document.path}:{number}: galago {found.group(2)} has no option {option}"
+
+
 def table_problems(document: Document, commands: dict[str, set[str]]) -> Iterator[str]:
     listed = set(re.findall(r"^\| `galago (\w+)` \|", document.text, re.MULTILINE))
     for name in sorted(listed ^ (commands["galago"] - {"help"})):
@@ -178,6 +197,8 @@ def check(root: Path, galago: Path | None, compiler: str | None) -> tuple[list[s
         problems += name_problems(root, document, folders)
         problems += command_problems(document, commands)
         problems += mark_problems(document)
+        if galago is not None:
+            problems += option_problems(document, commands, galago)
         if document.path == Path("README.md"):
             problems += table_problems(document, commands)
         for block in document.blocks:

@@ -25,12 +25,13 @@ class CheckDocs(unittest.TestCase):
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_text(text, encoding="utf-8")
             (root / "README.md").write_text(FILES["README.md"] + readme, encoding="utf-8")
-            (root / "galago").write_text("#!/bin/sh\n", encoding="utf-8")
+            (root / "galago").write_text("#!/bin/sh\necho '  -n, --predict N'\n", encoding="utf-8")
+            (root / "galago").chmod(0o755)
             return check_docs.check(root, root / "galago", None)[0]
 
     def test_accepts_what_is_true(self) -> None:
         text = "[a](src/a.cc) [b](#title) `src/a.cc` `src/x.cc` `src/<name>.cc` [c](https://example.com)\n"
-        text += "\n```sh\n./dev test\ngalago run --help\n```\n\n    src/b.cc in a drawing\n"
+        text += "\n```sh\n./dev test\ngalago run -n 3\n```\n\n    src/b.cc in a drawing\n"
         self.assertEqual(self.problems(text), [])
 
     def test_links(self) -> None:
@@ -43,6 +44,10 @@ class CheckDocs(unittest.TestCase):
     def test_commands(self) -> None:
         self.assertEqual(len(self.problems("```sh\n./dev fly\n```\n")), 1)
         self.assertEqual(len(self.problems("```sh\ntrue && galago fly\n```\n")), 1)
+
+    def test_options(self) -> None:
+        self.assertEqual(self.problems('```sh\ngalago run -n 3 --predict 4 "a --fly"\n```\n'), [])
+        self.assertEqual(len(self.problems("```sh\ngalago run --pre 4\n```\n")), 1)
 
     def test_table(self) -> None:
         self.assertEqual(len(self.problems("| `galago fly` | flies |\n")), 1)
