@@ -91,7 +91,8 @@ def check_chat(program: Path, root: Path) -> None:
 
 def check_chat_with_image(program: Path, root: Path) -> None:
     run([program], status=2)
-    places = [root / "tests" / "data" / "goldens" / "mobilevlm_v2", root.parent / "shared/goldens/multimodal/llava"]
+    committed = root / "tests" / "data" / "goldens" / "multimodal"
+    places = [committed / "mobilevlm_v2", committed / "llava", root.parent / "shared/goldens/multimodal/llava"]
     model = next((place for place in places if (place / "config.json").exists()), places[-1])
     skip_without(model / "config.json", "a small model that sees")
     picture = model / "image_0.png"
