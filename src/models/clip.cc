@@ -14,6 +14,8 @@
 namespace galago::models {
 namespace {
 
+constexpr std::int64_t kMostCompared = 256;  // pictures, and texts, of one table of similarities
+
 // "embeddings": token_embedding.weight, position_embedding.weight
 struct TextEmbeddings : nn::Module {
   nn::Embedding token_embedding, position_embedding;
@@ -92,7 +94,7 @@ class Clip : public Model {
   ClipProcessor processor_;
 };
 
-std::vector<Entry> Clip::entries(const EntryLimits& limits) const {
+std::vector<Entry> Clip::entries(const EntryLimits&) const {
   const auto i32 = [](Shape shape) { return TensorType{DType::kI32, std::move(shape)}; };
   const nn::VisionConfig& vision = config_.vision;
   Entry image{.name = "encode_image",
@@ -120,8 +122,8 @@ std::vector<Entry> Clip::entries(const EntryLimits& limits) const {
     return {{"text_embeds", l2_normalize(pooled)}};
   };
 
-  const Dim images = Dim::symbol("images", limits.prefill_tokens);
-  const Dim texts = Dim::symbol("texts", limits.prefill_tokens);
+  const Dim images = Dim::symbol("images", kMostCompared);
+  const Dim texts = Dim::symbol("texts", kMostCompared);
   Entry similarity{.name = "similarity",
                    .inputs = {{"image_embeds", {DType::kF32, {images, config_.projection_dim}}},
                               {"text_embeds", {DType::kF32, {texts, config_.projection_dim}}}}};
