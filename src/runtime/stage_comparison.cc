@@ -133,7 +133,8 @@ Status StageComparison::add_pixels(const std::vector<Tensor>& pictures, const st
   const std::size_t channels = levels.size();
   const std::size_t plane =
       static_cast<std::size_t>(pictures[0].size(-2)) * static_cast<std::size_t>(pictures[0].size(-1));
-  const std::vector<float> values = joined(pictures, expected.floats().size() / (plane * channels), &Tensor::floats);
+  const std::size_t count = covered_runs(pictures, sizes_of(expected));
+  const std::vector<float> values = joined(pictures, count, &Tensor::floats);
   double most = 0;  // in grey levels
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double allowed = levels[i / plane % channels];
