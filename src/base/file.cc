@@ -8,11 +8,15 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/try.h"
 
 namespace galago {
 namespace {
+
+// Without waiting for a writer, should the path be a FIFO, which is then refused.
+constexpr int kReadOnly = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 
 // Owns a file descriptor.
 class Descriptor {
@@ -51,23 +55,10 @@ Result<std::uint64_t> regular_file_size(const Descriptor& file, const std::files
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-Status write_all(const Descriptor& file, Bytes content, const std::filesystem::path& path) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return io_error(path, "write");
-    }
-    content = content.subspan(static_cast<std::size_t>(written));
-  }
-  if (::fsync(file.get()) != 0) return io_error(path, "write");
-  return {};
-}
-
 }  // namespace
 
 Result<std::shared_ptr<const Mapping>> Mapping::open(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), kReadOnly));
   if (!file.valid()) return io_error(path, "open it");
   GALAGO_TRY(const std::uint64_t size, regular_file_size(file, path));
   if (size == 0) return std::shared_ptr<const Mapping>(new Mapping(path, {}));
@@ -88,7 +79,7 @@ void Mapping::release(Bytes part) const {
 }
 
 Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), kReadOnly));
   if (!file.valid()) return io_error(path, "open it");
   GALAGO_TRY(const std::uint64_t size, regular_file_size(file, path));
   if (size > max_bytes) {
@@ -108,14 +99,9 @@ Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t m
 }
 
 Status write_atomically(const std::filesystem::path& path, Bytes content) {
-  std::string temporary = path.string() + ".XXXXXX";
-  const Descriptor file(::mkstemp(temporary.data()));
-  if (!file.valid()) return io_error(path, "create a file beside it");
-  Status written = write_all(file, content, path);
-  if (written.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
-    written = io_error(path, "move the new file here");
-  if (!written.ok()) ::unlink(temporary.c_str());
-  return written;
+  GALAGO_TRY(AtomicFile file, AtomicFile::create(path));
+  GALAGO_CHECK(file.write(content));
+  return file.commit();
 }
 
 Status write_atomically(const std::filesystem::path& path, std::string_view content) {

@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 namespace galago {
 namespace {
@@ -19,6 +20,13 @@ TEST_F(FileTest, WritesAtomicallyAndReadsBack) {
   EXPECT_EQ(*read_text(path), "second");
   EXPECT_EQ((*Mapping::open(path))->bytes().size(), 6u);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1) << "a temporary was left behind";
+}
+
+TEST_F(FileTest, RefusesAFifoInsteadOfWaitingForItsWriter) {
+  const auto path = folder_ / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(Mapping::open(path).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(read_text(path).error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST_F(FileTest, SaysWhatIsWrong) {

@@ -4,10 +4,10 @@
 #include <bit>
 #include <cstring>
 
+#include "base/atomic_file.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"
-#include "formats/atomic_file.h"
 #include "formats/quote.h"
 #include "formats/tensor_checks.h"
 

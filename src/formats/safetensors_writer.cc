@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/try.h"
-#include "formats/atomic_file.h"
 #include "formats/quote.h"
 #include "formats/tensor_checks.h"
 

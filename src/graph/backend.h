@@ -17,15 +17,6 @@ namespace galago::graph {
 
 using galago::Precision;
 
-// Stands for work that was handed to a backend. The CPU's is done when submit() returns; a browser's is not, and must
-// be asked instead of waited for.
-class Fence {
- public:
-  virtual ~Fence() = default;
-  virtual bool ready() const = 0;
-  virtual Status wait() = 0;
-};
-
 // One run of a program. Everything is the caller's and stays valid until the run is done.
 struct RunArguments {
   std::span<const std::int64_t> symbols;     // the value of each of Program::symbols()

@@ -172,11 +172,12 @@ TEST(Rewrite, KeepsTheOrderOfStateAndOfValues) {
     return -1;
   };
   const int rope = find("rope", 1), append = find("kv_append"), attention = find("paged_attention");
-  EXPECT_TRUE(can_fuse(graph, std::array{rope, append}, false));
-  EXPECT_TRUE(can_fuse(graph, std::array{append, attention}, false));
-  EXPECT_FALSE(can_fuse(graph, std::array{rope, attention}, false)) << "the append between them would come too early";
+  EXPECT_TRUE(can_fuse(graph, Uses(graph), std::array{rope, append}, false));
+  EXPECT_TRUE(can_fuse(graph, Uses(graph), std::array{append, attention}, false));
+  EXPECT_FALSE(can_fuse(graph, Uses(graph), std::array{rope, attention}, false))
+      << "the append between them would come too early";
   const int first = find("linear"), last = find("linear", 3);
-  EXPECT_FALSE(can_fuse(graph, std::array{first, last}, true)) << "the last reads what is computed later";
+  EXPECT_FALSE(can_fuse(graph, Uses(graph), std::array{first, last}, true)) << "the last reads what is computed later";
 }
 
 }  // namespace

@@ -51,8 +51,7 @@ bool leaves(const Graph& graph, const Uses& uses, std::span<const int> members, 
 
 }  // namespace
 
-void fuse(Graph& graph, std::span<const int> members, std::string pattern, bool at_first) {
-  const Uses uses(graph);
+void fuse(Graph& graph, const Uses& uses, std::span<const int> members, std::string pattern, bool at_first) {
   auto body = std::make_shared<Graph>();
   body->name = kFragmentName;
   body->states = graph.states;
@@ -91,8 +90,7 @@ void fuse(Graph& graph, std::span<const int> members, std::string pattern, bool 
   graph.nodes = std::move(nodes);
 }
 
-bool can_fuse(const Graph& graph, std::span<const int> members, bool at_first) {
-  const Uses uses(graph);
+bool can_fuse(const Graph& graph, const Uses& uses, std::span<const int> members, bool at_first) {
   const int place = at_first ? members.front() : members.back();
   for (const int m : members) {
     const Node& node = graph.nodes[static_cast<std::size_t>(m)];

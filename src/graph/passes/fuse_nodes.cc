@@ -70,8 +70,8 @@ bool fuse_once(Graph& graph) {
       const std::array members = {static_cast<int>(n), reader};
       // A sum that others read too must be there for them: add_norm stands at the sum.
       const bool at_first = std::string_view(pattern) == "add_norm";
-      if (!can_fuse(graph, members, at_first)) continue;
-      fuse(graph, members, pattern, at_first);
+      if (!can_fuse(graph, uses, members, at_first)) continue;
+      fuse(graph, uses, members, pattern, at_first);
       return true;
     }
   }

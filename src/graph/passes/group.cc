@@ -23,8 +23,8 @@ Result<Graph> group(Graph graph) {
   Uses uses(graph);
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const std::vector<int> members = linears_of(graph, uses.readers[i], static_cast<ValueId>(i));
-    if (members.size() < 2 || !can_fuse(graph, members, /*at_first=*/true)) continue;
-    fuse(graph, members, "linears", true);
+    if (members.size() < 2 || !can_fuse(graph, uses, members, /*at_first=*/true)) continue;
+    fuse(graph, uses, members, "linears", true);
     uses = Uses(graph);
   }
   return graph;

@@ -1,4 +1,4 @@
-#include "formats/atomic_file.h"
+#include "base/atomic_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/try.h"
 
-namespace galago::formats {
+namespace galago {
 namespace {
 
 Error io_error(const std::filesystem::path& path, std::string_view action) {
@@ -73,4 +73,4 @@ Status AtomicFile::commit() {
   return {};
 }
 
-}  // namespace galago::formats
+}  // namespace galago

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "galago/result.h"
 
-namespace galago::formats {
+namespace galago {
 
 class AtomicFile {
  public:
@@ -32,4 +32,4 @@ class AtomicFile {
   int fd_ = -1;
 };
 
-}  // namespace galago::formats
+}  // namespace galago
