@@ -125,7 +125,7 @@ Result<std::vector<std::int64_t>> Shape::resolve(const SymbolValues& values) con
     if (!value)
       return error(ErrorCode::kInvalidArgument, "the size \"{}\" of {} has no value", dim.name(), to_string());
     const std::int64_t size = dim.at(*value);
-    if (size < 0 || size > dim.bound()) {
+    if (size < 0 || *value > dim.symbol_bound()) {
       return error(ErrorCode::kOutOfRange, "the size \"{}\" is {}; at most {} were planned for", dim.to_string(), size,
                    dim.bound());
     }

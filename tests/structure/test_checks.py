@@ -137,16 +137,16 @@ class Symbols(MadeUpRepository):
 class Tree(MadeUpRepository):
     def test_big_files_and_machine_names_are_found(self) -> None:
         self.write("README.md", "See ../shared and https://example.org/home/page.\n")
-        self.assertEqual(check_tree.check(self.root)[0], [])
+        self.assertEqual(check_tree.check(self.root, {})[0], [])
         self.write("tool.py", "model = '/" + "work/models/x'\n")
         self.write("tests/data/prompt.txt", "/" + "root/x may be in a text\n")
         self.write("big.bin", "x" * 1_000_001)
-        problems = check_tree.check(self.root)[0]
+        problems = check_tree.check(self.root, {})[0]
         self.assertEqual(len(problems), 2)
         self.write("tests/data/a.bin", "x" * 999_999)
         for index in range(10):
             self.write(f"tests/data/{index}.bin", "x" * 999_999)
-        self.assertIn("in all", check_tree.check(self.root)[0][-1])
+        self.assertIn("in all", check_tree.check(self.root, {})[0][-1])
 
 
 if __name__ == "__main__":
