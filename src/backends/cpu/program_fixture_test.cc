@@ -1,5 +1,6 @@
 #include "backends/cpu/program_fixture_test.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -57,7 +58,7 @@ Result<std::vector<Floats>> Compiled::run(const std::vector<Tensor>& inputs, con
   std::vector<const std::byte*> data;
   for (const Tensor& input : inputs) data.push_back(input.bytes().data());
   GALAGO_TRY(const Arena arena, Arena::create(static_cast<std::uint64_t>(program->plan().peak_bytes)));
-  std::memset(arena.data(), poison, arena.size());
+  std::fill(arena.bytes().begin(), arena.bytes().end(), std::byte{poison});
   const graph::RunArguments arguments{symbols, data, step, arena.bytes(), n_threads};
   GALAGO_CHECK(program->run(arguments));
   std::vector<Floats> outputs;
