@@ -408,6 +408,7 @@ class Terminal(WithModel):
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.environ |= {"XDG_STATE_HOME": str(self.folder), "TERM": "xterm"}
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job's children inherit that it is ignored
             os.execv(GALAGO, ["galago", "chat", "--ignore-eos", "-n", "4000"])
         self.addCleanup(os.close, self.terminal)
 
@@ -452,4 +453,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
