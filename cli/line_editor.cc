@@ -191,7 +191,12 @@ Status LineEditor::save_history() const {
   for (const std::string& line : impl_->lines) text += line + '\n';
   std::error_code failed;
   std::filesystem::create_directories(impl_->path.parent_path(), failed);
-  return write_atomically(impl_->path, text);
+  const Status saved = write_atomically(impl_->path, text);
+  // What somebody asked is nobody else's business.
+  std::error_code ignored;
+  std::filesystem::permissions(impl_->path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
+                               ignored);
+  return saved;
 }
 
 std::filesystem::path history_file() {
