@@ -11,6 +11,7 @@
 #include <deque>
 #include <system_error>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/terminal.h"
@@ -191,12 +192,11 @@ Status LineEditor::save_history() const {
   for (const std::string& line : impl_->lines) text += line + '\n';
   std::error_code failed;
   std::filesystem::create_directories(impl_->path.parent_path(), failed);
-  const Status saved = write_atomically(impl_->path, text);
   // What somebody asked is nobody else's business.
-  std::error_code ignored;
-  std::filesystem::permissions(impl_->path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
-                               ignored);
-  return saved;
+  auto file = AtomicFile::create(impl_->path, 0600);
+  if (!file.ok()) return file.error();
+  if (Status written = file->write(std::as_bytes(std::span(text))); !written.ok()) return written;
+  return file->commit();
 }
 
 std::filesystem::path history_file() {

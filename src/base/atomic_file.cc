@@ -35,11 +35,11 @@ AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
+Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path, unsigned mode) {
   // Not mkstemp: the file keeps the permissions that the user's umask gives a new file.
   static std::atomic<unsigned> counter = 0;
   std::string temporary = fmt::format("{}.{}-{}.tmp", path.string(), ::getpid(), counter++);
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) return io_error(path, "create a file beside it");
   return AtomicFile(path, std::move(temporary), fd);
 }

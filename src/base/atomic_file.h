@@ -13,8 +13,8 @@ namespace galago {
 
 class AtomicFile {
  public:
-  // Creates a temporary beside `path`.
-  static Result<AtomicFile> create(const std::filesystem::path& path);
+  // Creates a temporary beside `path`; the user's umask narrows `mode`.
+  static Result<AtomicFile> create(const std::filesystem::path& path, unsigned mode = 0666);
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();  // removes the temporary unless committed
