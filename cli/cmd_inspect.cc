@@ -81,7 +81,7 @@ Status show(const std::string& file, const InspectArguments& arguments) {
   GALAGO_TRY(const std::filesystem::path path, find_model(file));
   GALAGO_TRY(const auto checkpoint, formats::Checkpoint::open(path));
   if (!arguments.tensor.empty()) return show_tensor(*checkpoint, arguments);
-  put(arguments.json ? write_json(to_json(*checkpoint, arguments.verbose)) + '\n'
+  put(arguments.json ? write_json(summary_json(*checkpoint, arguments.verbose)) + '\n'
                      : describe(*checkpoint, arguments.verbose));
   return {};
 }

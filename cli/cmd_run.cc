@@ -1,6 +1,6 @@
 // galago run: answers one prompt.
-#include <chrono>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/try.h"
@@ -61,16 +61,16 @@ Result<int> answer(const RunArguments& arguments, const std::string& prompt_argu
   GALAGO_CHECK(check_utf8(arguments.generation.system, "--system"));
   GALAGO_CHECK(check_images(arguments.images));
 
-  const auto begin = std::chrono::steady_clock::now();
+  const Clock::time_point begin = Clock::now();
   GALAGO_TRY(const Model model, open_model(arguments.model));
-  const std::chrono::duration<double> load_time = std::chrono::steady_clock::now() - begin;
+  const double load_seconds = seconds_since(begin);
 
   Session session(model, session_options(arguments.generation));
   InterruptGuard guard;
   guard.watch(&session);
   Reply reply = ask(session, std::move(prompt), arguments);
   GALAGO_TRY(ReplyReport report, read_reply(session, std::move(reply), guard, !arguments.json));
-  report.load_seconds = load_time.count();
+  report.load_seconds = load_seconds;
   if (arguments.json) put(write_json(to_json(report, model.description())) + '\n');
   GALAGO_CHECK(finish_output());
   if (arguments.stats) fmt::print(stderr, "\n{}", describe(report, model.description()));

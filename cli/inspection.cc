@@ -161,7 +161,7 @@ std::string describe(const formats::Checkpoint& checkpoint, bool everything) {
   return text + "\nMetadata:\n" + describe_metadata(checkpoint, everything);
 }
 
-Json to_json(const formats::Checkpoint& checkpoint, bool everything) {
+Json summary_json(const formats::Checkpoint& checkpoint, bool everything) {
   const CheckpointSummary summary = summarize(checkpoint);
   Json json;
   json["path"] = checkpoint.path().string();

@@ -30,7 +30,7 @@ CheckpointSummary summarize(const formats::Checkpoint& checkpoint);
 
 // `everything`: all tensors, and arrays of metadata in full.
 std::string describe(const formats::Checkpoint& checkpoint, bool everything);
-nlohmann::ordered_json to_json(const formats::Checkpoint& checkpoint, bool everything);
+nlohmann::ordered_json summary_json(const formats::Checkpoint& checkpoint, bool everything);
 
 // "(576, 49152)"
 std::string shape_text(const std::vector<std::int64_t>& shape);

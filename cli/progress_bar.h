@@ -1,9 +1,10 @@
 // A bar on standard error for work that takes longer than a glance.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string_view>
+
+#include "base/clock.h"
 
 namespace galago::cli {
 
@@ -19,7 +20,6 @@ class ProgressBar {
   void update(std::string_view stage, std::uint64_t done, std::uint64_t total);
 
  private:
-  using Clock = std::chrono::steady_clock;
   Clock::time_point begin_ = Clock::now();
   Clock::time_point drawn_at_{};
   bool enabled_;

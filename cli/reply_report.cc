@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/escape.h"
 #include "cli/output.h"
@@ -13,8 +14,6 @@
 
 namespace galago::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 double rate(std::int64_t count, double seconds) { return seconds > 0 ? static_cast<double>(count) / seconds : 0.0; }
 
@@ -27,8 +26,6 @@ double decode_rate(const ReplyReport& report) {
 double prefill_rate(const GenerateStats& stats) {
   return rate(stats.prompt_tokens - stats.reused_tokens, stats.prefill_seconds);
 }
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 double milliseconds(double seconds) { return seconds * 1e3; }
 

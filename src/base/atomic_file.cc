@@ -10,18 +10,10 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/io_error.h"
 #include "base/try.h"
 
 namespace galago {
-namespace {
-
-Error io_error(const std::filesystem::path& path, std::string_view action) {
-  const int number = errno;
-  return error(ErrorCode::kIo, "{}: cannot {}: {}", path.string(), action, std::strerror(number));
-}
-
-}  // namespace
-
 AtomicFile::AtomicFile(std::filesystem::path path, std::string temporary, int fd)
     : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
 

@@ -10,6 +10,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/io_error.h"
 #include "base/try.h"
 
 namespace galago {
@@ -33,14 +34,6 @@ class Descriptor {
  private:
   int fd_;
 };
-
-Error io_error(const std::filesystem::path& path, std::string_view action) {
-  const int number = errno;
-  const ErrorCode code = number == ENOENT   ? ErrorCode::kNotFound
-                         : number == ENOMEM ? ErrorCode::kOutOfMemory
-                                            : ErrorCode::kIo;
-  return error(code, "{}: cannot {}: {}", path.string(), action, std::strerror(number));
-}
 
 // Opens a regular file for reading and tells its size.
 Result<std::uint64_t> regular_file_size(const Descriptor& file, const std::filesystem::path& path) {

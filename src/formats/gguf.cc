@@ -15,7 +15,6 @@
 namespace galago::formats {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr std::uint64_t kDefaultAlignment = 32;
 // Far above every published file; they bound the memory a hostile count can cost.
 constexpr std::uint64_t kMaxKeys = 1 << 16;
@@ -69,7 +68,7 @@ class GgufParser {
 Status GgufParser::read_version() {
   cursor_.set_field("the header");
   GALAGO_TRY(const auto magic, cursor_.number<std::uint32_t>());
-  if (magic != kMagic) return corrupt("is not a GGUF file (it begins with 0x{:08x}, not with \"GGUF\")", magic);
+  if (magic != kGgufMagic) return corrupt("is not a GGUF file (it begins with 0x{:08x}, not with \"GGUF\")", magic);
   GALAGO_TRY(file_.version, cursor_.number<std::uint32_t>());
   // A version this large is a small one in the other byte order.
   if ((file_.version & 0xffff) == 0 && file_.version != 0) {

@@ -13,6 +13,8 @@
 
 namespace galago::formats {
 
+inline constexpr std::uint32_t kGgufMagic = 0x46554747;  // "GGUF", as a little-endian number
+
 // The numbers are those of the file format.
 enum class GgufType : std::uint32_t {
   kU8 = 0,

@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<float> kData = {1, 2, 3, 4};
+const std::vector<float> kPartData = {1, 2, 3, 4};
 
 struct Part {
   std::uint16_t index;
@@ -25,7 +25,8 @@ void write_part(const std::filesystem::path& path, const Part& part) {
   writer.set("split.no", part.index);
   writer.set("split.count", part.count);
   writer.set("split.tensors.count", part.n_tensors);
-  if (!part.tensor.empty()) writer.add({part.tensor, DType::kF32, {2, 2}, std::as_bytes(std::span(kData)), nullptr});
+  if (!part.tensor.empty())
+    writer.add({part.tensor, DType::kF32, {2, 2}, std::as_bytes(std::span(kPartData)), nullptr});
   const Status written = writer.write(path);
   ASSERT_TRUE(written.ok()) << written.error().message;
 }

@@ -14,7 +14,6 @@
 namespace galago::formats {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr std::uint32_t kVersion = 3;
 
 // Not insert(): g++ 12 warns of overflows that are not there when it inlines that.
@@ -124,7 +123,7 @@ Status GgufWriter::check() const {
 
 std::vector<std::byte> GgufWriter::header() const {
   std::vector<std::byte> out;
-  append_number(out, kMagic);
+  append_number(out, kGgufMagic);
   append_number(out, kVersion);
   append_number<std::uint64_t>(out, tensors_.size());
   append_number<std::uint64_t>(out, keys_.size());

@@ -13,8 +13,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<float> kData = {1, 2, 3, 4, 5, 6};
-const StoredTensor kTensor{"w", DType::kF32, {2, 3}, std::as_bytes(std::span(kData)), nullptr};
+const std::vector<float> kNumbers = {1, 2, 3, 4, 5, 6};
+const StoredTensor kTensor{"w", DType::kF32, {2, 3}, std::as_bytes(std::span(kNumbers)), nullptr};
 
 TEST(GgufWriter, WritesWhatIsReadBack) {
   const std::vector<std::byte> blocks(36, std::byte{7});

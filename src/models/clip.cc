@@ -214,7 +214,7 @@ Result<std::vector<graph::NamedTensor>> Clip::encode(const EncodeRequest& reques
   return stages;
 }
 
-Result<std::unique_ptr<Model>> build(const ModelSource& source) {
+Result<std::unique_ptr<Model>> build_clip(const ModelSource& source) {
   const std::string where = source.description();
   const Json empty = Json::object();
   const Json* text = find(source.config, "text_config");
@@ -239,7 +239,7 @@ Result<std::unique_ptr<Model>> build(const ModelSource& source) {
 }  // namespace
 
 const Architecture& clip_architecture() {
-  static const Architecture kClip{.name = "clip", .model_types = {"clip"}, .build = build};
+  static const Architecture kClip{.name = "clip", .model_types = {"clip"}, .build = build_clip};
   return kClip;
 }
 

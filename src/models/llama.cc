@@ -23,7 +23,7 @@ std::span<const GgufName> gguf_names() {
   return kNames;
 }
 
-Result<std::unique_ptr<Model>> build(const ModelSource& source) {
+Result<std::unique_ptr<Model>> build_llama(const ModelSource& source) {
   GALAGO_TRY(const nn::DecoderConfig config, decoder_config(source.config, source.description()));
   return build_decoder("llama", config, *source.weights);
 }
@@ -35,7 +35,7 @@ const Architecture& llama_architecture() {
                                    .model_types = {"llama", "mobilellama"},
                                    .gguf_names = {"llama"},
                                    .gguf = {decoder_config_from_gguf, gguf_names()},
-                                   .build = build};
+                                   .build = build_llama};
   return kLlama;
 }
 

@@ -119,7 +119,7 @@ Result<std::unique_ptr<Model>> finish(std::string architecture, const VisionLang
   return std::unique_ptr<Model>(std::move(model));
 }
 
-Result<std::unique_ptr<Model>> build(const ModelSource& source) {
+Result<std::unique_ptr<Model>> build_llava(const ModelSource& source) {
   const std::string where = source.description();
   GALAGO_TRY(const std::string model_type, get_string(source.config, "model_type", "llava", where));
   if (model_type == "llava") {
@@ -143,7 +143,7 @@ const Architecture& llava_architecture() {
                                                 {"language_model.lm_head.", "lm_head."},
                                                 {"vision_tower.", "model.vision_tower."},
                                                 {"multi_modal_projector.", "model.multi_modal_projector."}},
-                                   .build = build};
+                                   .build = build_llava};
   return kLlava;
 }
 

@@ -55,7 +55,7 @@ struct MobileVlm : nn::Module {
                                                   config.vision.n_patches()))) {}
 };
 
-Result<std::unique_ptr<Model>> build(const ModelSource& source) {
+Result<std::unique_ptr<Model>> build_mobilevlm(const ModelSource& source) {
   const std::string where = source.description();
   GALAGO_TRY(VisionLanguageConfig config, mm_config(source));
   GALAGO_TRY(const std::string type, get_string(source.config, "mm_projector_type", "", where));
@@ -78,7 +78,7 @@ Result<std::unique_ptr<Model>> build(const ModelSource& source) {
 }  // namespace
 
 const Architecture& mobilevlm_architecture() {
-  static const Architecture kMobileVlm{.name = "mobilevlm", .model_types = {"mobilevlm"}, .build = build};
+  static const Architecture kMobileVlm{.name = "mobilevlm", .model_types = {"mobilevlm"}, .build = build_mobilevlm};
   return kMobileVlm;
 }
 

@@ -6,7 +6,7 @@
 namespace galago::models {
 namespace {
 
-Result<std::unique_ptr<Model>> build(const ModelSource& source) {
+Result<std::unique_ptr<Model>> build_qwen2(const ModelSource& source) {
   GALAGO_TRY(nn::DecoderConfig config, decoder_config(source.config, source.description()));
   config.attention.qkv_bias = true;
   GALAGO_TRY(config.windows, sliding_windows(source.config, config.n_layers, source.description()));
@@ -20,7 +20,7 @@ const Architecture& qwen2_architecture() {
                                    .model_types = {"qwen2"},
                                    .gguf_names = {"qwen2"},
                                    .gguf = {decoder_config_from_gguf, decoder_gguf_names()},
-                                   .build = build};
+                                   .build = build_qwen2};
   return kQwen2;
 }
 

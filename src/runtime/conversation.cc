@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/try.h"
@@ -10,10 +11,6 @@
 
 namespace galago::runtime {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 Result<Image> load(const Part& part) {
   if (const auto* pixels = std::get_if<Image>(&part)) return *pixels;

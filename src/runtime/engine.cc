@@ -1,8 +1,8 @@
 #include "runtime/engine.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "base/clock.h"
 #include "base/cpu_topology.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -14,8 +14,6 @@ namespace galago::runtime {
 namespace {
 
 constexpr int kMaxPrefillChunk = 4096;
-
-using Clock = std::chrono::steady_clock;
 
 // Lets the system drop the pages of a mapped file whose weights were packed.
 cpu::ReleaseSource releaser(const std::shared_ptr<const formats::Checkpoint>& checkpoint) {
@@ -78,7 +76,7 @@ Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& 
   GALAGO_TRY(engine->programs_,
              ProgramSet::compile(*engine->model_, *engine->backend_, engine->limits_, /*taps=*/false));
   engine->describe();
-  engine->load_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+  engine->load_seconds_ = seconds_since(start);
   return std::shared_ptr<const Engine>(std::move(engine));
 }
 

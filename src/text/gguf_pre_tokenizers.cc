@@ -9,7 +9,6 @@
 namespace galago::text {
 namespace {
 
-constexpr std::string_view kGpt2Words = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kIdeographs = "[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+";
 // The cased scripts, as deepseek-llm's tokenizer lists them.
 constexpr std::string_view kDeepSeekLetters =

@@ -11,7 +11,6 @@ namespace {
 constexpr int kMaxNesting = 8;
 // Longer replacements than any published one would only serve to make small texts huge.
 constexpr std::size_t kMaxReplacement = 64;
-constexpr std::string_view kGpt2Words = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 Result<std::string_view> type_of(const JsonValue& value, int depth) {
   if (depth > kMaxNesting) {

@@ -9,8 +9,6 @@
 namespace galago::text {
 namespace {
 
-constexpr std::string_view kGpt2Words = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
 void add_words(Tokenizer::Data& data, std::string_view pattern, SplitBehavior behavior, bool invert) {
   auto scanner = scanner_for_regex(pattern);
   if (scanner) data.pre_tokenizer.emplace_back(SplitStage{std::move(*scanner), behavior, invert});

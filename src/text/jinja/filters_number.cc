@@ -136,7 +136,7 @@ Answer tojson(Runtime& runtime, const Value& value, Span arguments) {
   return runtime.string(std::move(text));
 }
 
-constexpr FilterSpec kFilters[] = {
+constexpr FilterSpec kNumberFilters[] = {
     {"abs", absolute},
     {"filesizeformat", filesizeformat, "binary"},
     {"float", to_float, "default"},
@@ -147,6 +147,6 @@ constexpr FilterSpec kFilters[] = {
 
 }  // namespace
 
-std::span<const FilterSpec> number_filters() { return kFilters; }
+std::span<const FilterSpec> number_filters() { return kNumberFilters; }
 
 }  // namespace galago::text::jinja

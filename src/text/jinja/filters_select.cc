@@ -143,7 +143,7 @@ Result<Value> select(Runtime& runtime, const Value& value, Arguments& arguments)
                        runtime.make_ref<SelectIterator>(value, std::move(arguments), wanted, by_attribute).get());
 }
 
-constexpr FilterSpec kFilters[] = {
+constexpr FilterSpec kSelectFilters[] = {
     {.name = "map", .raw = map},
     {.name = "select", .raw = select<true, false>},
     {.name = "reject", .raw = select<false, false>},
@@ -153,6 +153,6 @@ constexpr FilterSpec kFilters[] = {
 
 }  // namespace
 
-std::span<const FilterSpec> select_filters() { return kFilters; }
+std::span<const FilterSpec> select_filters() { return kSelectFilters; }
 
 }  // namespace galago::text::jinja

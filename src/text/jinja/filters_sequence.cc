@@ -292,7 +292,7 @@ Answer refuse_random(Runtime& runtime, const Value&, Span) {
   return runtime.unsupported("the filter 'random' is not supported: a prompt must not depend on chance");
 }
 
-constexpr FilterSpec kFilters[] = {
+constexpr FilterSpec kSequenceFilters[] = {
     {"attr", attr, "name", 1},
     {"batch", batch, "linecount fill_with", 1},
     {"count", length_of},
@@ -318,6 +318,6 @@ constexpr FilterSpec kFilters[] = {
 
 }  // namespace
 
-std::span<const FilterSpec> sequence_filters() { return kFilters; }
+std::span<const FilterSpec> sequence_filters() { return kSequenceFilters; }
 
 }  // namespace galago::text::jinja

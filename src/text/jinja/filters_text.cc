@@ -219,7 +219,7 @@ Answer refuse(Runtime& runtime, const Value& /*value*/, Arguments& /*arguments*/
   return runtime.unsupported("the filters pprint, striptags, urlize, wordwrap and xmlattr are not supported");
 }
 
-constexpr FilterSpec kFilters[] = {
+constexpr FilterSpec kTextFilters[] = {
     {"capitalize", capitalize},
     {"center", center, "width"},
     {"e", escaped},
@@ -246,6 +246,6 @@ constexpr FilterSpec kFilters[] = {
 
 }  // namespace
 
-std::span<const FilterSpec> text_filters() { return kFilters; }
+std::span<const FilterSpec> text_filters() { return kTextFilters; }
 
 }  // namespace galago::text::jinja

@@ -181,7 +181,7 @@ Answer refuse(Runtime& runtime, const Value& /*self*/, Arguments& /*arguments*/)
   return runtime.unsupported("encode(), maketrans() and translate() are not supported");
 }
 
-constexpr MethodSpec kMethods[] = {
+constexpr MethodSpec kTextMethods[] = {
     {"capitalize", mapped<to_capitalized>},
     {"casefold", mapped<to_folded>},
     {"center", center, "width fillchar", 1},
@@ -217,6 +217,6 @@ constexpr MethodSpec kMethods[] = {
 
 }  // namespace
 
-std::span<const MethodSpec> text_methods() { return kMethods; }
+std::span<const MethodSpec> text_methods() { return kTextMethods; }
 
 }  // namespace galago::text::jinja

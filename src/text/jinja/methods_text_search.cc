@@ -258,7 +258,7 @@ Answer splitlines(Runtime& runtime, const Value& self, Span arguments) {
   return list_of(runtime, self, split_lines(self.text(), keep));
 }
 
-constexpr MethodSpec kMethods[] = {
+constexpr MethodSpec kSearchMethods[] = {
     {"count", count, "sub start end", 1},
     {"endswith", has_affix<true>, "suffix start end", 1},
     {"find", find<false>, "sub start end", 1},
@@ -317,6 +317,6 @@ Result<Value> replace_text(Runtime& runtime, const Value& text, const Value& old
   return runtime.string(std::move(out), text.is_markup());
 }
 
-std::span<const MethodSpec> text_search_methods() { return kMethods; }
+std::span<const MethodSpec> text_search_methods() { return kSearchMethods; }
 
 }  // namespace galago::text::jinja
