@@ -20,10 +20,10 @@ const fs::path kData = GALAGO_SOURCE_DIR "/tests/data/smollm2";
 constexpr double kMaxRelativeError = 1e-3;  // max |difference| / std
 constexpr double kMinSameTop = 0.96;
 constexpr double kMaxKl = 5e-3;
-// llama.cpp's int8 path on the same file, text and windows (docs/accuracy.md). Another order of summation alone, as
-// between avx512_vnni and avx2, moves ours by 1.5 %.
+// llama.cpp's int8 path on the same file, text and windows (docs/accuracy.md). Another order of summation alone
+// moves ours by 1.5 % (2.572e-3 with avx512_vnni, 2.497e-3 with avx2).
 constexpr double kLlamaCppKl = 2.571e-3;
-constexpr double kChance = 1.03;
+constexpr double kChance = 1.01;
 // A fresh context every so many tokens.
 constexpr std::size_t kWindow = 1024;
 

@@ -17,7 +17,7 @@ constexpr int kMaxDenseHeadDim = 256;  // attention_dense keeps a transposed blo
 // 32 activations as int8 codes: x ~ scale * code. The sums let a kernel fold a weight's zero point into the dot
 // product.
 struct QuantBlock {
-  float scale;             // absmax / 127
+  float scale;             // fits the codes best; near absmax / 127
   float scaled_sum;        // scale * sum(codes)
   std::int32_t bias;       // -8 * sum(codes)
   std::int32_t high_bias;  // -8 * sum(codes[16..31])

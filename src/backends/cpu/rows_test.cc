@@ -22,14 +22,17 @@ TEST_P(Rows, QuantizeRoundsToNearestEven) {
         float absmax = 0.0f;
         const std::int64_t filled = std::min<std::int64_t>(32, cols - b * 32);
         for (std::int64_t i = 0; i < filled; ++i) absmax = std::max(absmax, std::fabs(x[row * cols + b * 32 + i]));
-        ASSERT_EQ(block.scale, absmax / 127.0f);
         int total = 0, high = 0;
+        double products = 0, squares = 0;
         for (std::int64_t i = 0; i < 32; ++i) {
           const float value = i < filled ? x[row * cols + b * 32 + i] : 0.0f;
           ASSERT_EQ(block.codes[i], static_cast<int>(std::nearbyint(value * (127.0f / absmax))));
           total += block.codes[i];
+          products += static_cast<double>(value) * block.codes[i];
+          squares += block.codes[i] * block.codes[i];
           if (i >= 16) high += block.codes[i];
         }
+        ASSERT_NEAR(block.scale, products / squares, 1e-6 * block.scale);  // the best fit to these codes
         ASSERT_EQ(block.bias, -8 * total);
         ASSERT_EQ(block.high_bias, -8 * high);
         ASSERT_EQ(block.scaled_sum, block.scale * static_cast<float>(total));
@@ -49,6 +52,7 @@ TEST_P(Rows, QuantizeSurvivesExtremes) {
     EXPECT_TRUE(std::all_of(blocks[b].codes, blocks[b].codes + 32, [](int code) { return code == 0; }));
   }
   EXPECT_TRUE(std::all_of(blocks[2].codes, blocks[2].codes + 32, [](int code) { return code >= -127; }));
+  EXPECT_FALSE(std::isfinite(blocks[2].scale));
 }
 
 // All outputs of a norm at once: the sum, f32, quantized.
