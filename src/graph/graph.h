@@ -1,6 +1,7 @@
 // A traced computation: values with types, nodes in program order.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <variant>
@@ -49,8 +50,15 @@ struct Node {
   }
 };
 
+// Results are bitwise the same within a class, whatever rows are computed beside a row; classes may round differently.
+enum class NumericClass : std::uint8_t {
+  kPrefill,  // many rows: matrix units may be used
+  kDecode,   // few rows: decoding, small batches, verification of drafts
+};
+
 struct Graph {
   std::string name;
+  NumericClass numeric_class = NumericClass::kPrefill;
   std::vector<Value> values;
   std::vector<Node> nodes;  // in program order; nodes with state keep theirs
   std::vector<ValueId> inputs;

@@ -143,11 +143,13 @@ std::vector<Entry> decoder_entries(const nn::CausalLm& lm, const ModelInfo& info
   };
 
   Entry head{.name = "head", .inputs = {{"hidden", f32({head_rows, info.hidden_size})}}};
+  head.numeric_class = graph::NumericClass::kDecode;
   head.forward = [lm](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
     return {{"logits", lm.logits(in[0])}};
   };
 
   Entry decode{.name = "decode", .inputs = {{"token_ids", i32({few})}, {"positions", i32({axes, few})}}};
+  decode.numeric_class = graph::NumericClass::kDecode;
   decode.forward = [lm](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
     const Tensor x = lm.decoder()(lm.decoder().embed(in[0]), {.positions = in[1]});
     return {{"logits", lm.logits(lm.decoder().norm(x))}};

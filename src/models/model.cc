@@ -1,6 +1,7 @@
 #include "models/model.h"
 
 #include "base/error.h"
+#include "base/try.h"
 #include "nn/tap.h"
 
 namespace galago::models {
@@ -11,14 +12,16 @@ Result<std::vector<graph::NamedTensor>> Model::encode(const EncodeRequest&, Entr
 }
 
 Result<graph::Graph> trace_entry(const Model& model, const Entry& entry, bool taps) {
-  if (!taps) return graph::trace(entry.name, entry.inputs, model.states(), entry.forward);
-  const auto tapped = [&entry](std::span<const Tensor> inputs) {
+  const auto tapped = [&entry, taps](std::span<const Tensor> inputs) {
+    if (!taps) return entry.forward(inputs);
     const nn::TapScope scope;
     std::vector<graph::NamedTensor> outputs = entry.forward(inputs);
     for (const auto& [stage, tensor] : scope.taps()) outputs.push_back({stage, tensor});
     return outputs;
   };
-  return graph::trace(entry.name, entry.inputs, model.states(), tapped);
+  GALAGO_TRY(graph::Graph graph, graph::trace(entry.name, entry.inputs, model.states(), tapped));
+  graph.numeric_class = entry.numeric_class;
+  return graph;
 }
 
 }  // namespace galago::models

@@ -26,6 +26,7 @@ struct Entry {
   std::string name;
   std::vector<graph::TraceInput> inputs;
   graph::TracedFunction forward;
+  graph::NumericClass numeric_class = graph::NumericClass::kPrefill;
 };
 
 // The upper bounds of the symbols in entries.

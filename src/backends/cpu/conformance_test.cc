@@ -7,6 +7,7 @@
 
 #include "backends/cpu/cpu_executor.h"
 #include "backends/cpu/program_fixture_test.h"
+#include "backends/cpu/testable_kernels_test.h"
 #include "ops/conformance_cases.h"
 #include "quant/codec.h"
 
@@ -184,7 +185,7 @@ TEST(Conformance, EveryOpOnEveryInstructionSet) {
   const std::vector<ConformanceCase> cases = ops::conformance_cases();
   std::vector<Outcome> expected;
   for (const ConformanceCase& c : cases) expected.push_back(expected_of(c));
-  for (const KernelTable* kernels : available_kernels()) {
+  for (const KernelTable* kernels : testable_kernels()) {
     SCOPED_TRACE(kernels->isa);
     for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
       const bool int8 = precision == graph::Precision::kFast;

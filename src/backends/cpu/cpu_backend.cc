@@ -83,8 +83,14 @@ std::string CpuBackend::layout(const graph::Value& weight) const {
   return std::string(galago::name(weight.type.dtype)) + " tile16";
 }
 
+Arithmetic CpuBackend::arithmetic(const Graph& graph) const {
+  const bool many = graph.numeric_class == graph::NumericClass::kPrefill;
+  const bool fast = options_.precision == graph::Precision::kFast;
+  return {options_.precision, many && fast && options_.kernels->linear_bf16 != nullptr};
+}
+
 std::int64_t CpuBackend::scratch_bytes(const graph::Node& node, const Graph& graph) const {
-  return cpu::scratch_bytes(graph, node, options_.precision);
+  return cpu::scratch_bytes(graph, node, arithmetic(graph));
 }
 
 Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {
@@ -97,7 +103,7 @@ Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {
   GALAGO_CHECK(weights_->pack(weights_to_pack(parts.graph)));
   const auto scratch = [&](const graph::Node& node) { return scratch_bytes(node, parts.graph); };
   GALAGO_TRY(parts.plan, graph::plan_memory(parts.graph, scratch));
-  Lowering lowering(parts.graph, parts.plan, *weights_, options_.precision);
+  Lowering lowering(parts.graph, parts.plan, *weights_, arithmetic(parts.graph));
   for (std::size_t n = 0; n < parts.graph.nodes.size(); ++n) {
     GALAGO_CHECK(lowering.lower(n));
     parts.has_state = parts.has_state || graph::has_state(parts.graph.nodes[n]);

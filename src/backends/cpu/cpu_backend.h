@@ -17,6 +17,8 @@ struct CpuOptions {
   ReleaseSource release_source;
 };
 
+struct Arithmetic;
+
 class CpuBackend : public graph::Backend {
  public:
   static constexpr std::string_view kName = "cpu";
@@ -38,6 +40,7 @@ class CpuBackend : public graph::Backend {
 
  private:
   explicit CpuBackend(CpuOptions options);
+  Arithmetic arithmetic(const graph::Graph& graph) const;
   CpuOptions options_;
   std::shared_ptr<WeightStore> weights_;
 };

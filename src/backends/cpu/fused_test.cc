@@ -7,6 +7,7 @@
 
 #include "backends/cpu/patterns.h"
 #include "backends/cpu/program_fixture_test.h"
+#include "backends/cpu/testable_kernels_test.h"
 #include "galago/ops.h"
 #include "ops/conformance_cases.h"
 #include "ops/kv_append.h"
@@ -32,7 +33,7 @@ void check(const graph::TracedFunction& function, const std::vector<std::int64_t
   for (std::size_t i = 0; i < widths.size(); ++i) {
     source.inputs.push_back({fmt::format("x{}", i), {DType::kF32, {rows(), widths[i]}}});
   }
-  for (const KernelTable* kernels : available_kernels()) {
+  for (const KernelTable* kernels : testable_kernels()) {
     for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
       const bool fast = precision == graph::Precision::kFast;
       const Compiled compiled = compile(source, {.precision = precision, .kernels = kernels});
@@ -201,7 +202,7 @@ TEST(Decoder, EqualsItsReferences) {
     const ops::StepView view = step.view(reference_states);
     const auto eager = decoder.forward(std::vector{Decoder::ids_of(step), step.positions()}, &view);
     ASSERT_TRUE(eager[0].tensor.ok()) << eager[0].tensor.error().message;
-    for (const KernelTable* kernels : available_kernels()) {
+    for (const KernelTable* kernels : testable_kernels()) {
       for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
         SCOPED_TRACE(fmt::format("{} {}", kernels->isa, name(dtype)));
         const Compiled compiled = compile(decoder.source(), {.precision = precision, .kernels = kernels});
@@ -220,7 +221,7 @@ TEST(Decoder, EqualsItsReferences) {
 // One sequence in chunks, beside another, on more threads: the same bits as alone and whole.
 TEST(Decoder, RowsDoNotDependOnChunksNeighboursOrThreads) {
   const Decoder decoder{DType::kQ4_1};
-  for (const KernelTable* kernels : available_kernels()) {
+  for (const KernelTable* kernels : testable_kernels()) {
     for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
       SCOPED_TRACE(kernels->isa);
       const Compiled compiled = compile(decoder.source(), {.precision = precision, .kernels = kernels});

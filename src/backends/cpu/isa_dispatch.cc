@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/cpu/isa/amx/kernels.h"
 #include "backends/cpu/kernel_table.h"
 #include "base/cpu_features.h"
 #include "base/error.h"
@@ -34,7 +35,10 @@ std::vector<const KernelTable*> find_kernels() {
   const bool avx512 = avx2 && cpu.avx512f && cpu.avx512bw && cpu.avx512vl && cpu.avx512dq;
   if (avx2) tables.push_back(&avx2::kKernels);
   if (avx512) tables.push_back(&avx512::kKernels);
-  if (avx512 && cpu.avx512_vnni) tables.push_back(&avx512_vnni::kKernels);
+  const bool vnni = avx512 && cpu.avx512_vnni;
+  if (vnni) tables.push_back(&avx512_vnni::kKernels);
+  if (vnni && cpu.avx512_bf16 && cpu.amx_bf16 && request_amx() && amx::tiles_multiply())
+    tables.push_back(&amx::kKernels);
 #endif
   return tables;
 }

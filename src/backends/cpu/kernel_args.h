@@ -35,6 +35,16 @@ struct QuantizeArgs {
   std::int64_t first_row, last_row;
 };
 
+// y = x as bf16, for linear_bf16. cols is a multiple of 32.
+struct NarrowArgs {
+  const float* x;
+  std::int64_t x_stride;
+  std::uint16_t* y;  // may be x: a row of bf16 then takes the first half of its f32 row
+  std::int64_t y_stride;
+  std::int64_t cols;
+  std::int64_t first_row, last_row;
+};
+
 // s = x + residual; y = norm(s) * weight + bias. Every output but one may be null; so may residual, weight and bias.
 struct NormArgs {
   const float* x;
@@ -144,13 +154,16 @@ struct WeightView {
 };
 
 // y = x W^T + bias + residual over rows [first_row, last_row) and tiles [first_tile, last_tile) of 16 output columns.
-// linear_int8 reads `quantized` and takes every kind from kQ8_0 on; linear_f32 reads `x` and takes every kind.
+// linear_int8 reads `quantized` and takes every kind from kQ8_0 on; linear_f32 reads `x` and takes every kind;
+// linear_bf16 reads `x_bf16` and takes every kind of a multiple of 32 columns.
 struct LinearArgs {
   WeightView weight;
   const float* x;
   std::int64_t x_stride;
   const QuantBlock* quantized;
   std::int64_t quantized_stride;
+  const std::uint16_t* x_bf16;
+  std::int64_t x_bf16_stride;
   const float* bias;      // (weight.rows) or null
   const float* residual;  // (rows, weight.rows) or null; may be y
   std::int64_t residual_stride;
@@ -257,6 +270,9 @@ struct KernelTable {
   void (*kv_append)(const KvAppendArgs&);
   void (*attention_paged)(const AttentionPagedArgs&);
   void (*attention_dense)(const AttentionDenseArgs&);
+  // Where matrix units make them pay for many rows; null elsewhere.
+  void (*narrow_rows)(const NarrowArgs&) = nullptr;
+  void (*linear_bf16)(const LinearArgs&) = nullptr;
 };
 
 }  // namespace galago::cpu

@@ -1,5 +1,5 @@
-// linear_int8 and linear_f32: against double precision, bit for bit across row counts, and against the reference
-// codecs.
+// linear_int8, linear_f32 and linear_bf16: against double precision, bit for bit across row counts, and against the
+// reference codecs.
 #include <algorithm>
 
 #include "backends/cpu/kernel_fixture_test.h"
@@ -69,6 +69,20 @@ class Linear : public KernelTest {
     if (epilogue) std::copy(residual.begin(), residual.end(), y.begin());
     kernels().linear_int8(a);
     EXPECT_LE(nmse(y, expected), 5e-4);
+  }
+
+  std::vector<std::uint16_t> narrowed(const std::vector<float>& x, std::int64_t rows, std::int64_t cols) const {
+    std::vector<std::uint16_t> halves(x.size());
+    kernels().narrow_rows({x.data(), cols, halves.data(), cols, cols, 0, rows});
+    return halves;
+  }
+
+  LinearArgs bf16_args(const TestMatrix& m, const std::vector<std::uint16_t>& x, std::vector<float>* y,
+                       std::int64_t rows) const {
+    LinearArgs a = args(m, {}, {}, y, rows);
+    a.x_bf16 = x.data();
+    a.x_bf16_stride = m.cols;
+    return a;
   }
 };
 
@@ -188,7 +202,90 @@ TEST_P(Linear, ExtremeCodesDoNotSaturate) {
   }
 }
 
+class LinearInTiles : public Linear {};
+
+// Two roundings of at most 2^-9 each.
+constexpr double kBf16Bound = 1e-5;
+
+TEST_P(LinearInTiles, Bf16TilesMatchDouble) {
+  std::vector<DType> dtypes(std::begin(kPacked), std::end(kPacked));
+  dtypes.insert(dtypes.end(), std::begin(kInRows), std::end(kInRows));
+  for (const DType dtype : dtypes) {
+    const std::int64_t cols = info(dtype).block_elements == 256 ? 768 : 544;
+    for (const Shape s : {Shape{16, cols, 1}, Shape{37, cols, 31}, Shape{65, cols, 32}, Shape{50, cols, 77}}) {
+      SCOPED_TRACE(testing::Message() << name(dtype) << " outputs " << s.outputs << " rows " << s.rows);
+      const TestMatrix m = make_matrix(dtype, s.outputs, s.cols, 7);
+      const std::vector<float> x = random_values(static_cast<std::size_t>(s.rows * s.cols), 3);
+      const std::vector<float> bias = random_values(static_cast<std::size_t>(s.outputs), 4);
+      const std::vector<float> residual = random_values(static_cast<std::size_t>(s.rows * s.outputs), 5);
+      const std::vector<double> expected = expected_linear(m, x, s.rows, bias, residual);
+      const std::vector<std::uint16_t> halves = narrowed(x, s.rows, s.cols);
+      std::vector<float> y = residual;
+      LinearArgs a = bf16_args(m, halves, &y, s.rows);
+      a.bias = bias.data(), a.residual = y.data(), a.residual_stride = s.outputs;
+      kernels().linear_bf16(a);
+      EXPECT_LE(nmse(y, expected), kBf16Bound);
+    }
+  }
+}
+
+TEST_P(LinearInTiles, Bf16RowsAreIndependentBitForBit) {
+  constexpr std::int64_t kRows = 530, kOutputs = 50, kCols = 576;
+  const TestMatrix m = make_matrix(DType::kQ4_0, kOutputs, kCols, 11);
+  const std::vector<float> x = random_values(kRows * kCols, 12);
+  const std::vector<std::uint16_t> halves = narrowed(x, kRows, kCols);
+  std::vector<float> whole(kRows * kOutputs);
+  kernels().linear_bf16(bf16_args(m, halves, &whole, kRows));
+  for (const std::int64_t step : {1, 7, 32, 47, 512}) {
+    std::vector<float> parts(whole.size(), 1.0f);
+    for (std::int64_t row = 0; row < kRows; row += step) {
+      for (const auto& [first, last] : {std::pair{0, 1}, std::pair{1, 4}}) {  // tiles
+        LinearArgs a = bf16_args(m, halves, &parts, kRows);
+        a.first_row = row;
+        a.last_row = std::min(row + step, kRows);
+        a.first_tile = first;
+        a.last_tile = last;
+        kernels().linear_bf16(a);
+      }
+    }
+    EXPECT_TRUE(same_bits(whole.data(), parts.data(), whole.size())) << step;
+  }
+}
+
+TEST_P(LinearInTiles, RowsBecomeBf16WhereTheyLie) {
+  const std::vector<float> x = random_values(3 * 96, 2);
+  const std::vector<std::uint16_t> apart = narrowed(x, 3, 96);
+  std::vector<float> in_place = x;
+  auto* halves = reinterpret_cast<std::uint16_t*>(in_place.data());
+  kernels().narrow_rows({in_place.data(), 96, halves, 192, 96, 0, 3});
+  for (std::int64_t row = 0; row < 3; ++row) {
+    EXPECT_EQ(std::memcmp(halves + row * 192, apart.data() + row * 96, 192), 0);
+    for (std::int64_t i = 0; i < 96; ++i) {
+      const std::uint32_t bits = static_cast<std::uint32_t>(apart[row * 96 + i]) << 16;
+      float value;
+      std::memcpy(&value, &bits, 4);
+      EXPECT_NEAR(value, x[row * 96 + i], std::fabs(x[row * 96 + i]) / 256);
+    }
+  }
+}
+
+#if defined(__x86_64__)
+// The check that decides at start whether the machine's tiles can be trusted, itself checked on the model.
+TEST(AmxModel, PassesTheCheckOfTheTiles) {
+  if (!cpu_features().avx512_vnni) GTEST_SKIP() << "the model is compiled for AVX-512";
+  EXPECT_TRUE(amx_model::tiles_multiply());
+}
+#endif
+
+std::vector<const KernelTable*> kernels_with_tiles() {
+  std::vector<const KernelTable*> tables = testable_kernels();
+  std::erase_if(tables, [](const KernelTable* table) { return table->linear_bf16 == nullptr; });
+  return tables;
+}
+
 INSTANTIATE_TEST_SUITE_P(Isa, Linear, every_isa(), isa_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LinearInTiles);
+INSTANTIATE_TEST_SUITE_P(Isa, LinearInTiles, testing::ValuesIn(kernels_with_tiles()), isa_name);
 
 TEST(Packing, BytesEqualTheFilesOrGrowByLessThanThreePercent) {
   for (const DType dtype : kPacked) {

@@ -16,6 +16,8 @@ namespace {
 // Rows that a chunk takes: their quantized activations (up to 128 * 48 * 48 bytes for 1536 columns) stay in the second
 // level cache while a chunk's tiles pass.
 constexpr std::int64_t kRowBlock = 128;
+// With tiles, expanding weights costs as much as multiplying some 150 rows with them.
+constexpr std::int64_t kBf16RowBlock = 512;
 // Enough chunks for a slower core to take fewer of them; each is a contiguous range of tiles.
 constexpr std::int64_t kChunksPerThread = 12;
 // Weights of a chunk of a single row, in bytes: some 2 us at 8 GB/s, and long enough for the hardware prefetcher.
@@ -58,6 +60,7 @@ class LinearsInstruction : public Instruction {
   std::optional<Gated> gated;
   Operand x;          // f32 rows: from outside, or the prologue's in scratch; none when all parts are int8
   Operand quantized;  // QuantBlocks in scratch; none in the exact class
+  Operand bf16;       // the same rows as bf16 in scratch, for tiles: all parts read them, or none
   Operand source;     // without prologue: what is quantized
   Size rows, cols;
   std::vector<Part> parts;
@@ -70,6 +73,7 @@ class LinearsInstruction : public Instruction {
       if (norm) normalize(run, n_cols, first, last);
       if (gated) gate(run, n_cols, first, last);
       if (source) quantize(run, n_cols, first, last);
+      if (bf16) narrow(run, n_cols, first, last);
     });
     multiply(run, n_rows, n_cols);
     return {};
@@ -83,7 +87,10 @@ class LinearsInstruction : public Instruction {
       bytes += part.data                             ? 0
                : part.view.kind == WeightKind::kRows ? part.view.rows * part.view.row_bytes
                                                      : stride * part.view.tile_bytes;
-      text += fmt::format("{}linear_{} {}{} {} -> {}", &part == &parts.front() ? "" : ", ", part.int8 ? "int8" : "f32",
+      text += fmt::format("{}linear_{} {}{} {} -> {}", &part == &parts.front() ? "" : ", ",
+                          bf16        ? "bf16"
+                          : part.int8 ? "int8"
+                                      : "f32",
                           name(part.dtype), part.view.kind == WeightKind::kRows ? " rows" : " tile16", cols.to_string(),
                           part.out_cols.to_string());
     }
@@ -131,6 +138,14 @@ class LinearsInstruction : public Instruction {
     run.kernels.quantize_rows({run.floats(source), n_cols, blocks(run), quant_blocks(n_cols), n_cols, first, last});
   }
 
+  // Rows of bf16 take the first half of a prologue's rows.
+  std::int64_t bf16_stride(std::int64_t n_cols) const { return norm || gated ? 2 * n_cols : n_cols; }
+  std::uint16_t* halves(const Run& run) const { return reinterpret_cast<std::uint16_t*>(run.write(bf16)); }
+
+  void narrow(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last) const {
+    run.kernels.narrow_rows({run.floats(x), n_cols, halves(run), bf16_stride(n_cols), n_cols, first, last});
+  }
+
   // Chunks are (block of rows, range of tiles), tiles of all parts numbered through; neighbouring chunks share rows.
   void multiply(const Run& run, std::int64_t n_rows, std::int64_t n_cols) const {
     std::int64_t tiles = 0, bytes = 0;
@@ -140,14 +155,19 @@ class LinearsInstruction : public Instruction {
       bytes += part_tiles * std::max(part.view.tile_bytes, kTileRows * part.view.row_bytes);
     }
     if (tiles == 0) return;
-    const std::int64_t row_blocks = (n_rows + kRowBlock - 1) / kRowBlock;
+    const std::int64_t row_block = bf16 ? kBf16RowBlock : kRowBlock;
+    const std::int64_t row_blocks = (n_rows + row_block - 1) / row_block;
     const std::int64_t wanted = run.n_threads > 1 ? run.n_threads * kChunksPerThread : 1;
     const std::int64_t most = std::max<std::int64_t>(1, bytes * n_rows / kMinChunkBytes);
     const std::int64_t ranges = std::clamp<std::int64_t>(std::min(wanted, most) / row_blocks, 1, tiles);
     ThreadPool::shared().parallel_for(run.n_threads, row_blocks * ranges, [&](int, std::int64_t chunk) {
       const std::int64_t block = chunk / ranges, range = chunk % ranges;
-      multiply_range(run, n_cols, block * kRowBlock, std::min(n_rows, (block + 1) * kRowBlock), tiles * range / ranges,
-                     tiles * (range + 1) / ranges);
+      const auto boundary = [&](std::int64_t i) {
+        const std::int64_t tile = tiles * i / ranges;
+        return bf16 && i < ranges ? tile / 2 * 2 : tile;  // the bf16 kernel takes tiles by two
+      };
+      multiply_range(run, n_cols, block * row_block, std::min(n_rows, (block + 1) * row_block), boundary(range),
+                     boundary(range + 1));
     });
   }
 
@@ -158,6 +178,8 @@ class LinearsInstruction : public Instruction {
     args.x_stride = n_cols;
     args.quantized = blocks(run);
     args.quantized_stride = quant_blocks(n_cols);
+    args.x_bf16 = halves(run);
+    args.x_bf16_stride = bf16_stride(n_cols);
     args.residual = run.floats(residual);
     args.first_row = first_row;
     args.last_row = last_row;
@@ -172,33 +194,47 @@ class LinearsInstruction : public Instruction {
       args.bias = run.floats(part.bias);
       args.y = run.out(part.y);
       args.y_stride = args.residual_stride = args.weight.rows;
-      (part.int8 ? run.kernels.linear_int8 : run.kernels.linear_f32)(args);
+      (bf16 ? run.kernels.linear_bf16 : part.int8 ? run.kernels.linear_int8 : run.kernels.linear_f32)(args);
     }
   }
 };
 
-bool runs_int8(const graph::Graph& graph, ValueId weight, graph::Precision precision) {
+bool runs_int8(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
   const graph::Value& value = graph.value(weight);
-  return precision == graph::Precision::kFast && value.is_constant() && takes_int8(weight_kind(value.type.dtype)) &&
-         !value.layout.empty();
+  return arithmetic.precision == graph::Precision::kFast && value.is_constant() &&
+         takes_int8(weight_kind(value.type.dtype)) && !value.layout.empty();
 }
 
-// Which of the two forms of its input a node writes to scratch, and where.
+// In whole tiles of 32 k, and constant: moving weights are read as f32.
+bool runs_bf16(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic) {
+  return arithmetic.bf16_tiles && std::ranges::all_of(linears.parts, [&](const LinearsPattern::Part& part) {
+           const graph::Value& weight = graph.value(part.weight);
+           return weight.is_constant() && weight.type.shape.dim(-1).bound() % 32 == 0;
+         });
+}
+
+// Which forms of its input a node writes to scratch, and where.
 struct Scratch {
   ScratchLayout layout;
-  std::optional<std::int64_t> floats, quantized;
+  std::optional<std::int64_t> floats, quantized, bf16;
 };
 
-Scratch scratch_of(const graph::Graph& graph, const LinearsPattern& linears, graph::Precision precision) {
+Scratch scratch_of(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic) {
   bool floats = false, quantized = false;
   for (const auto& part : linears.parts) {
-    (runs_int8(graph, part.weight, precision) ? quantized : floats) = true;
+    (runs_int8(graph, part.weight, arithmetic) ? quantized : floats) = true;
   }
   const ValueId shaped = linears.norm ? linears.norm->x : linears.gated ? linears.gated->gate : linears.x;
   const Shape& shape = graph.value(shaped).type.shape;
   // The planner has refused sizes that overflow.
   const std::int64_t rows = shape.max_rows().value_or(0), cols = shape.dim(-1).bound();
   Scratch scratch;
+  if (runs_bf16(graph, linears, arithmetic)) {
+    // Norm and activation write f32, which become bf16 where they lie.
+    const bool prologue = linears.norm || linears.gated;
+    scratch.bf16 = scratch.layout.add(rows * cols * static_cast<std::int64_t>(prologue ? sizeof(float) : 2));
+    return scratch;
+  }
   if (floats && (linears.norm || linears.gated)) {
     scratch.floats = scratch.layout.add(rows * cols * static_cast<std::int64_t>(sizeof(float)));
   }
@@ -223,7 +259,7 @@ Result<Part> make_part(Lowering& to, const LinearsPattern::Part& pattern) {
   Part part;
   part.dtype = weight.type.dtype;
   part.out_cols = to.size(weight.type.shape, 0, 1);
-  part.int8 = runs_int8(to.graph(), pattern.weight, to.precision());
+  part.int8 = runs_int8(to.graph(), pattern.weight, to.arithmetic());
   part.bias = to.operand(pattern.bias);
   part.y = to.operand(pattern.y);
   // Constants without elements have no view; as activations they give bias and residual alone.
@@ -242,7 +278,7 @@ Result<Part> make_part(Lowering& to, const LinearsPattern::Part& pattern) {
 
 Status lower(Lowering& to, const LinearsPattern& linears) {
   auto instruction = std::make_unique<LinearsInstruction>();
-  const Scratch scratch = scratch_of(to.graph(), linears, to.precision());
+  const Scratch scratch = scratch_of(to.graph(), linears, to.arithmetic());
   ValueId shaped = linears.x;
   if (linears.norm) {
     const NormPattern& norm = *linears.norm;
@@ -258,6 +294,10 @@ Status lower(Lowering& to, const LinearsPattern& linears) {
     if (scratch.quantized) instruction->source = instruction->x;
   }
   if (scratch.floats) instruction->x = to.scratch(*scratch.floats);
+  if (scratch.bf16) {
+    instruction->bf16 = to.scratch(*scratch.bf16);
+    if (linears.norm || linears.gated) instruction->x = instruction->bf16;
+  }
   if (scratch.quantized) instruction->quantized = to.scratch(*scratch.quantized);
   instruction->rows = to.rows(shaped);
   instruction->cols = to.cols(shaped);
@@ -278,8 +318,8 @@ Status lower(Lowering& to, const Node& node, const ops::MatMul&) {
   return lower(to, linears);
 }
 
-std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, graph::Precision precision) {
-  return scratch_of(graph, linears, precision).layout.bytes();
+std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic) {
+  return scratch_of(graph, linears, arithmetic).layout.bytes();
 }
 
 }  // namespace galago::cpu

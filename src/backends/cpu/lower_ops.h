@@ -52,7 +52,7 @@ InstructionPtr rope_table_instruction(Operand positions, Operand inv_freq, Opera
                                       const ops::Rope& rope);
 
 // Scratch of the patterns that need any.
-std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, graph::Precision precision);
+std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic);
 std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendPattern& rope_append);
 std::int64_t dense_attention_scratch(const graph::Graph& graph, const Node& node);
 

@@ -52,8 +52,8 @@ std::int64_t ScratchLayout::add(std::int64_t bytes) {
 }
 
 Lowering::Lowering(const graph::Graph& graph, graph::MemoryPlan& plan, const WeightStore& weights,
-                   graph::Precision precision)
-    : graph_(graph), plan_(plan), weights_(weights), precision_(precision), symbols_(graph::symbols(graph)) {}
+                   Arithmetic arithmetic)
+    : graph_(graph), plan_(plan), weights_(weights), arithmetic_(arithmetic), symbols_(graph::symbols(graph)) {}
 
 Status Lowering::lower(std::size_t node_index) {
   scratch_ = plan_.scratch[node_index];
@@ -120,8 +120,8 @@ Operand Lowering::rope_table(const ops::Rope& rope, ValueId positions, ValueId i
   return table;
 }
 
-std::int64_t scratch_bytes(const graph::Graph& graph, const Node& node, graph::Precision precision) {
-  if (const auto linears = match_linears(node)) return linears_scratch(graph, *linears, precision);
+std::int64_t scratch_bytes(const graph::Graph& graph, const Node& node, Arithmetic arithmetic) {
+  if (const auto linears = match_linears(node)) return linears_scratch(graph, *linears, arithmetic);
   if (const auto rope_append = match_rope_append(node)) return rope_append_scratch(graph, *rope_append);
   if (node.as<ops::DenseAttention>() != nullptr) return dense_attention_scratch(graph, node);
   return 0;

@@ -14,6 +14,12 @@ namespace galago::cpu {
 using graph::Node;
 using graph::ValueId;
 
+// How a program computes.
+struct Arithmetic {
+  graph::Precision precision;
+  bool bf16_tiles;  // linears multiply in bf16 tiles where all of their weights can
+};
+
 // What the bytes of a block of scratch are, in the order they lie in it. Planning and lowering ask it alike.
 class ScratchLayout {
  public:
@@ -28,7 +34,7 @@ class ScratchLayout {
 class Lowering {
  public:
   // Everything outlives the lowering. `plan` grows by what lives during the whole run (rope tables).
-  Lowering(const graph::Graph& graph, graph::MemoryPlan& plan, const WeightStore& weights, graph::Precision precision);
+  Lowering(const graph::Graph& graph, graph::MemoryPlan& plan, const WeightStore& weights, Arithmetic arithmetic);
 
   // Appends the instructions of a node; nodes come in order.
   Status lower(std::size_t node_index);
@@ -40,7 +46,7 @@ class Lowering {
   const graph::Graph& graph() const { return graph_; }
   const Shape& shape(ValueId id) const { return graph_.value(id).type.shape; }
   DType dtype(ValueId id) const { return graph_.value(id).type.dtype; }
-  graph::Precision precision() const { return precision_; }
+  Arithmetic arithmetic() const { return arithmetic_; }
   const WeightStore& weights() const { return weights_; }
   // Where a value is; no place for kNoValue. Constants are arrays in order, aligned to their elements.
   Operand operand(ValueId id);
@@ -69,7 +75,7 @@ class Lowering {
   const graph::Graph& graph_;
   graph::MemoryPlan& plan_;
   const WeightStore& weights_;
-  graph::Precision precision_;
+  Arithmetic arithmetic_;
   std::vector<graph::SymbolBound> symbols_;
   std::int64_t scratch_ = -1;  // where the current node's begins
   Status lower_node(const Node& node);
@@ -81,6 +87,6 @@ class Lowering {
 };
 
 // Bytes of scratch that the instructions of a node need.
-std::int64_t scratch_bytes(const graph::Graph& graph, const Node& node, graph::Precision precision);
+std::int64_t scratch_bytes(const graph::Graph& graph, const Node& node, Arithmetic arithmetic);
 
 }  // namespace galago::cpu

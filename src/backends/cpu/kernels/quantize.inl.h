@@ -19,8 +19,8 @@ GALAGO_INLINE void store_row(float* p, typename Isa::F32 v, std::int64_t left) {
   if (left > 0) Isa::store_part(p, v, left);
 }
 
-// 32 values in registers to one block. The codes are round(x / (absmax / 127)); the scale is then the one that fits them
-// best, sum(x code) / sum(code^2), which takes a thirty-second part of the error away.
+// 32 values in registers to one block. The codes are round(x / (absmax / 127)); the scale is then the one that fits
+// them best, sum(x code) / sum(code^2), which takes a thirty-second part of the error away.
 template <class Isa>
 GALAGO_INLINE void quantize_group(const typename Isa::F32* values, QuantBlock* out) {
   using F32 = typename Isa::F32;

@@ -5,6 +5,7 @@
 #include "backends/cpu/kernels/attention_paged.inl.h"
 #include "backends/cpu/kernels/elementwise.inl.h"
 #include "backends/cpu/kernels/kv_append.inl.h"
+#include "backends/cpu/kernels/linear_bf16.inl.h"
 #include "backends/cpu/kernels/linear_f32.inl.h"
 #include "backends/cpu/kernels/linear_int8.inl.h"
 #include "backends/cpu/kernels/norm.inl.h"
@@ -13,20 +14,28 @@
 namespace galago::cpu {
 
 template <class Isa>
+concept HasTiles = requires { typename Isa::Tiles; };
+
+template <class Isa>
 constexpr KernelTable kernel_table() {
-  return {.isa = Isa::kName,
-          .quantize_rows = quantize_rows<Isa>,
-          .rms_norm = rms_norm<Isa>,
-          .layer_norm = layer_norm<Isa>,
-          .binary = binary<Isa>,
-          .unary = unary<Isa>,
-          .gated = gated<Isa>,
-          .linear_int8 = linear_int8<Isa>,
-          .linear_f32 = linear_f32<Isa>,
-          .rope = rope<Isa>,
-          .kv_append = kv_append<Isa>,
-          .attention_paged = attention_paged<Isa>,
-          .attention_dense = attention_dense<Isa>};
+  KernelTable table = {.isa = Isa::kName,
+                       .quantize_rows = quantize_rows<Isa>,
+                       .rms_norm = rms_norm<Isa>,
+                       .layer_norm = layer_norm<Isa>,
+                       .binary = binary<Isa>,
+                       .unary = unary<Isa>,
+                       .gated = gated<Isa>,
+                       .linear_int8 = linear_int8<Isa>,
+                       .linear_f32 = linear_f32<Isa>,
+                       .rope = rope<Isa>,
+                       .kv_append = kv_append<Isa>,
+                       .attention_paged = attention_paged<Isa>,
+                       .attention_dense = attention_dense<Isa>};
+  if constexpr (HasTiles<Isa>) {
+    table.narrow_rows = narrow_rows<Isa>;
+    table.linear_bf16 = linear_bf16<Isa>;
+  }
+  return table;
 }
 
 }  // namespace galago::cpu

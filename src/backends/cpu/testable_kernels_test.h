@@ -1,0 +1,26 @@
+// The instruction sets that tests run on: those of this machine, and the AMX kernels over a model of their tiles.
+#pragma once
+
+#include <vector>
+
+#include "backends/cpu/kernel_table.h"
+#include "base/cpu_features.h"
+
+namespace galago::cpu {
+
+#if defined(__x86_64__)
+namespace amx_model {
+extern const KernelTable kKernels;
+bool tiles_multiply();
+}  // namespace amx_model
+#endif
+
+inline std::vector<const KernelTable*> testable_kernels() {
+  std::vector<const KernelTable*> tables(available_kernels().begin(), available_kernels().end());
+#if defined(__x86_64__)
+  if (cpu_features().avx512_vnni) tables.push_back(&amx_model::kKernels);
+#endif
+  return tables;
+}
+
+}  // namespace galago::cpu
