@@ -14,23 +14,6 @@ bool decodes_rows(const AnyOp& op, std::size_t input) {
   return input == 1 && (std::holds_alternative<Linear>(op) || std::holds_alternative<Embedding>(op));
 }
 
-// The tensor with its rows in order and its data aligned: itself, or a copy of what a mapped file holds otherwise.
-Tensor as_array(const Tensor& tensor) {
-  const std::span<const std::byte> bytes = tensor.bytes();
-  const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % sizeof(double) == 0;
-  if (aligned && !tensor.row_order()) return tensor;
-  Tensor copy = Tensor::zeros(tensor.shape(), tensor.dtype());
-  const std::span<std::byte> out = copy.mutable_bytes();
-  if (out.empty()) return copy;
-  const auto count = static_cast<std::size_t>(tensor.shape().rank() == 0 ? 1 : tensor.size(0));
-  const std::size_t step = out.size() / count;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t from = tensor.row_order() ? static_cast<std::size_t>((*tensor.row_order())[i]) : i;
-    std::memcpy(out.data() + i * step, bytes.data() + from * step, step);
-  }
-  return copy;
-}
-
 Error traced_input(const AnyOp& op, std::size_t index, const Tensor& tensor) {
   return error(ErrorCode::kInvalidArgument,
                "{}: input {} is {} of a trace and has no numbers yet; use it inside the function that is traced",
@@ -115,6 +98,22 @@ TensorView view_of(const Tensor& tensor) {
   view.data = const_cast<std::byte*>(tensor.bytes().data());  // a TensorView's data is never written for inputs
   view.row_order = tensor.row_order().get();
   return view;
+}
+
+Tensor as_array(const Tensor& tensor) {
+  const std::span<const std::byte> bytes = tensor.bytes();
+  const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % sizeof(double) == 0;
+  if (aligned && !tensor.row_order()) return tensor;
+  Tensor copy = Tensor::zeros(tensor.shape(), tensor.dtype());
+  const std::span<std::byte> out = copy.mutable_bytes();
+  if (out.empty()) return copy;
+  const auto count = static_cast<std::size_t>(tensor.shape().rank() == 0 ? 1 : tensor.size(0));
+  const std::size_t step = out.size() / count;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t from = tensor.row_order() ? static_cast<std::size_t>((*tensor.row_order())[i]) : i;
+    std::memcpy(out.data() + i * step, bytes.data() + from * step, step);
+  }
+  return copy;
 }
 
 }  // namespace galago::ops

@@ -45,4 +45,7 @@ Tensor apply_one(const AnyOp& op, std::span<const Tensor> inputs, const StepView
 // The inputs of a call as views; views of a Tensor live as long as it does.
 TensorView view_of(const Tensor& tensor);
 
+// The tensor with its rows in order and its data aligned: itself, or a copy of what a mapped file holds otherwise.
+Tensor as_array(const Tensor& tensor);
+
 }  // namespace galago::ops

@@ -1,33 +1,17 @@
 #include "backends/cpu/lowering.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "backends/cpu/lower_ops.h"
 #include "base/error.h"
 #include "base/try.h"
+#include "ops/executor.h"
 
 namespace galago::cpu {
 namespace {
 
 std::int64_t aligned(std::int64_t bytes) {
   return (bytes + graph::kArenaAlignment - 1) / graph::kArenaAlignment * graph::kArenaAlignment;
-}
-
-// The constant as an array in order: itself, or a copy of what a mapped file holds unaligned or in another order.
-Tensor as_array(const Tensor& tensor) {
-  const std::span<const std::byte> bytes = tensor.bytes();
-  if (reinterpret_cast<std::uintptr_t>(bytes.data()) % sizeof(double) == 0 && !tensor.row_order()) return tensor;
-  Tensor copy = Tensor::zeros(tensor.shape(), tensor.dtype());
-  const std::span<std::byte> out = copy.mutable_bytes();
-  if (out.empty()) return copy;
-  const auto count = static_cast<std::size_t>(tensor.shape().rank() == 0 ? 1 : tensor.size(0));
-  const std::size_t step = out.size() / count;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t from = tensor.row_order() ? static_cast<std::size_t>((*tensor.row_order())[i]) : i;
-    std::memcpy(out.data() + i * step, bytes.data() + from * step, step);
-  }
-  return copy;
 }
 
 struct LowerOp {
@@ -76,7 +60,7 @@ Operand Lowering::operand(ValueId id) {
   if (id == kNoValue) return {};
   const graph::Value& value = graph_.value(id);
   if (value.is_constant()) {
-    return constant(as_array(value.constant));
+    return constant(ops::as_array(value.constant));
   }
   const ValueId storage = plan_.storage[static_cast<std::size_t>(id)];
   if (storage != id) return operand(storage);
