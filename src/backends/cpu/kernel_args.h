@@ -120,20 +120,16 @@ struct GatedArgs {
   std::int64_t first_row, last_row;
 };
 
-// How the weights of a linear are stored; packing.h has the layouts.
+// How the weights of a linear are stored: in the file's own rows, which their reference codec expands, or in tiles of
+// 16 rows: plain numbers k-major, (k, 16), block formats as weight_kinds.def says.
 enum class WeightKind : std::uint8_t {
-  kRows,  // the file's own rows, expanded by their reference codec
+  kRows,
   kF32,
   kF16,
   kBF16,
-  kQ8_0,
-  kQ4_0,
-  kQ4_1,
-  kQ5_0,
-  kQ5_1,
-  kQ4_K,
-  kQ5_K,
-  kQ6_K,
+#define GALAGO_WEIGHT_KIND(kind, bytes) kind,
+#include "backends/cpu/weight_kinds.def"
+#undef GALAGO_WEIGHT_KIND
 };
 
 // Expands `elements` consecutive weights (whole blocks) to f32.
@@ -145,6 +141,7 @@ struct WeightView {
   const std::byte* data;  // tiles; of kRows: source row 0
   std::int64_t rows, cols;
   std::int64_t tile_bytes;
+  const std::uint32_t* grid;  // of the formats that have one: grid_tables.h
   // Of kRows alone:
   std::int64_t row_bytes;          // from one source row to the next
   const std::uint32_t* row_order;  // output row i is source row row_order[i]; null: i
@@ -153,8 +150,14 @@ struct WeightView {
   std::int32_t block_bytes;
 };
 
+// One tile of it.
+struct WeightTile {
+  const std::uint8_t* data;
+  const std::uint32_t* grid;
+};
+
 // y = x W^T + bias + residual over rows [first_row, last_row) and tiles [first_tile, last_tile) of 16 output columns.
-// linear_int8 reads `quantized` and takes every kind from kQ8_0 on; linear_f32 reads `x` and takes every kind;
+// linear_int8 reads `quantized` and takes every block format's kind; linear_f32 reads `x` and takes every kind;
 // linear_bf16 reads `x_bf16` and takes every kind of a multiple of 32 columns.
 struct LinearArgs {
   WeightView weight;

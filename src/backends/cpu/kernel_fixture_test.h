@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -62,6 +63,11 @@ struct TestMatrix {
   WeightView view;
 };
 
+// From the bytes of its blocks, row after row.
+TestMatrix matrix_of(DType dtype, std::int64_t rows, std::int64_t cols, std::vector<std::byte> blocks);
+// Blocks of chosen bytes; only their scales are set to values near 0.01.
+TestMatrix make_filled_matrix(DType dtype, std::int64_t rows, std::int64_t cols, unsigned seed,
+                              const std::function<std::byte(std::mt19937*)>& fill);
 TestMatrix make_matrix(DType dtype, std::int64_t rows, std::int64_t cols, unsigned seed);
 
 // x as linear_int8 takes it.

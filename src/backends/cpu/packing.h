@@ -1,11 +1,7 @@
-// Weights in the order the kernels read them. A tile is 16 output rows; in it, blocks follow along K:
-//   q4_0          4 vectors of 64 bytes (row-major 16 x 4 k; low nibbles k 4j.., high nibbles k 16 + 4j..), 16 f16
-//   scales q4_1          the same and 16 f16 minimums q5_0, q5_1    after the nibbles 64 bytes whose bit j is the fifth
-//   bit of vector j (k 4j..) q8_0          8 vectors of signed bytes, 16 f16 scales q4_k, q5_k    per 256 k: 16 f16 d,
-//   16 f16 dmin; then per 32 k nibbles (and the bit plane), 16 u8 scales, 16 u8 mins q6_k          per 256 k: 16 f16 d;
-//   then per 32 k nibbles, two vectors of 2-bit planes, 2 x 16 s8 scales f32, f16, bf16  k-major (k, 16)
-// All else stays in the file's rows (WeightKind::kRows). Rows missing from the last tile are zeros. Scales are kept as
-// they are; only q4_k and q5_k grow (6-bit scales as bytes: 2.8 and 2.3 %).
+// Weights in the order the kernels read them. A tile is 16 output rows; in it, blocks follow along K. Plain numbers lie
+// k-major, (k, 16); block formats as weight_kinds.def says. All else stays in the file's rows (WeightKind::kRows). Rows
+// missing from the last tile are zeros. Codes and scales are kept as they are, so that the exact class decodes the bits
+// of the reference codecs; q4_k, q5_k and iq4_xs grow by up to 2.8 %, for their 6-bit scales become bytes.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +20,8 @@ WeightKind weight_kind(DType dtype);
 bool takes_int8(WeightKind kind);
 
 std::int64_t tile_count(std::int64_t rows);
-// Bytes of one tile of `cols` columns; 0 for kRows.
-std::uint64_t tile_bytes(WeightKind kind, std::int64_t cols);
+// Bytes of one tile of `cols` columns; 0 when the type stays in rows or cols are no whole blocks.
+std::uint64_t tile_bytes(DType dtype, std::int64_t cols);
 // Bytes of the whole packed matrix; 0 when its type stays in rows, or when cols are no whole blocks or the size
 // overflows.
 std::uint64_t packed_bytes(DType dtype, std::int64_t rows, std::int64_t cols);

@@ -55,7 +55,7 @@ Status WeightStore::pack(std::span<const Tensor> matrices) {
 
 Result<WeightStore::Entry> WeightStore::pack_one(const Tensor& matrix) const {
   const std::int64_t rows = matrix.size(0), cols = matrix.size(1);
-  const auto tile = static_cast<std::int64_t>(tile_bytes(weight_kind(matrix.dtype()), cols));
+  const auto tile = static_cast<std::int64_t>(tile_bytes(matrix.dtype(), cols));
   auto memory = Arena::create(tiled_bytes(matrix), Pages::kHuge);
   if (!memory.ok()) {
     return error(memory.error().code, "packing {} {}: {}", matrix.name(), matrix.type().to_string(),

@@ -27,16 +27,16 @@ template <class Isa, WeightKind kKind>
 GALAGO_INLINE void expand_pairs(const WeightView& weight, std::int64_t tile, std::int64_t k0, std::int64_t count,
                                 std::uint16_t* panel) {
   alignas(64) float expanded[kPanelWeights * kTileRows];
-  const auto* data = reinterpret_cast<const std::uint8_t*>(weight.data) + tile * weight.tile_bytes;
+  const WeightTile source = weight_tile(weight, tile);
   for (std::int64_t k = 0; k < count; k += kPanelWeights) {
     const std::int64_t part = count - k < kPanelWeights ? count - k : kPanelWeights;
     const float* from = expanded;
     if constexpr (kKind == WeightKind::kF32) {
-      from = reinterpret_cast<const float*>(data) + (k0 + k) * kTileRows;
+      from = reinterpret_cast<const float*>(source.data) + (k0 + k) * kTileRows;
     } else if constexpr (kKind == WeightKind::kRows) {
       expand_rows<Isa>(weight, tile, k0 + k, part, expanded);
     } else {
-      expand_tile<Isa, kKind>(data, k0 + k, part, expanded);
+      expand_tile<Isa, kKind>(source, k0 + k, part, expanded);
     }
     for (std::int64_t pair = 0; pair < part / 2; ++pair, from += 2 * kTileRows) {
       std::uint16_t* to = panel + (k + 2 * pair) / kBf16Step * 2 * kBf16Tile + pair % 16 * kBf16Step;
@@ -111,14 +111,10 @@ void linear_bf16(const LinearArgs& a) {
     case WeightKind::kF32: linear_bf16_kind<Isa, WeightKind::kF32>(a); break;
     case WeightKind::kF16: linear_bf16_kind<Isa, WeightKind::kF16>(a); break;
     case WeightKind::kBF16: linear_bf16_kind<Isa, WeightKind::kBF16>(a); break;
-    case WeightKind::kQ8_0: linear_bf16_kind<Isa, WeightKind::kQ8_0>(a); break;
-    case WeightKind::kQ4_0: linear_bf16_kind<Isa, WeightKind::kQ4_0>(a); break;
-    case WeightKind::kQ4_1: linear_bf16_kind<Isa, WeightKind::kQ4_1>(a); break;
-    case WeightKind::kQ5_0: linear_bf16_kind<Isa, WeightKind::kQ5_0>(a); break;
-    case WeightKind::kQ5_1: linear_bf16_kind<Isa, WeightKind::kQ5_1>(a); break;
-    case WeightKind::kQ4_K: linear_bf16_kind<Isa, WeightKind::kQ4_K>(a); break;
-    case WeightKind::kQ5_K: linear_bf16_kind<Isa, WeightKind::kQ5_K>(a); break;
-    case WeightKind::kQ6_K: linear_bf16_kind<Isa, WeightKind::kQ6_K>(a); break;
+#define GALAGO_WEIGHT_KIND(kind, bytes) \
+  case WeightKind::kind: linear_bf16_kind<Isa, WeightKind::kind>(a); break;
+#include "backends/cpu/weight_kinds.def"
+#undef GALAGO_WEIGHT_KIND
   }
   Isa::Tiles::release();
 }

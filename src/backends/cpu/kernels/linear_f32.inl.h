@@ -77,7 +77,6 @@ void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t f
   constexpr std::int64_t kWidth = kTiles * kTileRows, kPanel = kPanelWeights / kTiles;
   alignas(64) float sums[kChunkRows * kWidth];
   alignas(64) float panel[kKind == WeightKind::kF32 ? 1 : kPanelWeights * kTileRows];
-  const auto* data = reinterpret_cast<const std::uint8_t*>(a.weight.data) + tile * a.weight.tile_bytes;
   const std::int64_t rows = last - first;
   for (std::int64_t i = 0; i < rows * kWidth; ++i) sums[i] = 0.0f;
   for (std::int64_t k = 0; k < a.weight.cols; k += kPanel) {
@@ -85,13 +84,13 @@ void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t f
     const float* w = panel;
     std::int64_t tile_stride = kPanel * kTileRows;
     if constexpr (kKind == WeightKind::kF32) {
-      w = reinterpret_cast<const float*>(data) + k * kTileRows;
+      w = reinterpret_cast<const float*>(weight_tile(a.weight, tile).data) + k * kTileRows;
       tile_stride = a.weight.tile_bytes / 4;
     } else if constexpr (kKind == WeightKind::kRows) {
       expand_rows<Isa>(a.weight, tile, k, count, panel);
     } else {
       for (int t = 0; t < tiles; ++t) {
-        expand_tile<Isa, kKind>(data + t * a.weight.tile_bytes, k, count, panel + t * tile_stride);
+        expand_tile<Isa, kKind>(weight_tile(a.weight, tile + t), k, count, panel + t * tile_stride);
       }
     }
     f32_rows<Isa, Isa::kFloatRows>(w, tile_stride, tiles, a.x + first * a.x_stride + k, a.x_stride, rows, count, sums,
@@ -124,14 +123,10 @@ void linear_f32(const LinearArgs& a) {
     case WeightKind::kF32: return linear_f32_kind<Isa, WeightKind::kF32>(a);
     case WeightKind::kF16: return linear_f32_kind<Isa, WeightKind::kF16>(a);
     case WeightKind::kBF16: return linear_f32_kind<Isa, WeightKind::kBF16>(a);
-    case WeightKind::kQ8_0: return linear_f32_kind<Isa, WeightKind::kQ8_0>(a);
-    case WeightKind::kQ4_0: return linear_f32_kind<Isa, WeightKind::kQ4_0>(a);
-    case WeightKind::kQ4_1: return linear_f32_kind<Isa, WeightKind::kQ4_1>(a);
-    case WeightKind::kQ5_0: return linear_f32_kind<Isa, WeightKind::kQ5_0>(a);
-    case WeightKind::kQ5_1: return linear_f32_kind<Isa, WeightKind::kQ5_1>(a);
-    case WeightKind::kQ4_K: return linear_f32_kind<Isa, WeightKind::kQ4_K>(a);
-    case WeightKind::kQ5_K: return linear_f32_kind<Isa, WeightKind::kQ5_K>(a);
-    case WeightKind::kQ6_K: return linear_f32_kind<Isa, WeightKind::kQ6_K>(a);
+#define GALAGO_WEIGHT_KIND(kind, bytes) \
+  case WeightKind::kind: return linear_f32_kind<Isa, WeightKind::kind>(a);
+#include "backends/cpu/weight_kinds.def"
+#undef GALAGO_WEIGHT_KIND
   }
 }
 

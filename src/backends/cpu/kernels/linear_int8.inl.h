@@ -27,64 +27,103 @@ GALAGO_INLINE void prefetch_ahead(const std::uint8_t* p) {
   for (std::int64_t line = 0; line < kStep; line += 64) __builtin_prefetch(p + 3072 + line);
 }
 
-// kRows rows of x against one tile; every unpacked block serves all of them.
-template <class Isa, WeightKind kKind, int kRows>
-void int8_tile(const LinearArgs& a, std::int64_t tile, std::int64_t row) {
-  const auto* data = reinterpret_cast<const std::uint8_t*>(a.weight.data) + tile * a.weight.tile_bytes;
-  const std::int64_t blocks = a.weight.cols / kQuantGroup, stride = a.quantized_stride;
+// One row of x against one tile, whose blocks are unpacked into registers.
+template <class Isa, WeightKind kKind>
+void int8_one_row(const LinearArgs& a, std::int64_t tile, std::int64_t row) {
+  using Weights = Int8Weights<Isa, kKind>;
+  const WeightTile source = weight_tile(a.weight, tile);
+  const std::int64_t blocks = a.weight.cols / kQuantGroup;
   for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
     const std::int64_t column = tile * kTileRows + lane;
     if (column >= a.weight.rows) return;
-    typename Isa::F32 acc[kRows];
-    GALAGO_UNROLL
-    for (int r = 0; r < kRows; ++r) acc[r] = Isa::zero();
-    const QuantBlock* x = a.quantized + row * stride;
+    typename Isa::F32 acc[1] = {Isa::zero()};
+    const QuantBlock* x = a.quantized + row * a.quantized_stride;
     for (std::int64_t block = 0; block < blocks; ++block, ++x) {
-      if constexpr (kRows <= 4)
-        prefetch_ahead<Int8Weights<Isa, kKind>::kStep>(data + block * Int8Weights<Isa, kKind>::kStep);
-      const Int8Weights<Isa, kKind> w(data, block, lane);
-      w.accumulate(acc, x, stride);
+      prefetch_ahead<Weights::Layout::kStep>(source.data + block * Weights::Layout::kStep);
+      Weights(source, block, lane).accumulate(acc, x, 0);
     }
-    GALAGO_UNROLL
-    for (int r = 0; r < kRows; ++r) store_output<Isa>(a, row + r, column, acc[r]);
+    store_output<Isa>(a, row, column, acc[0]);
   }
 }
 
-// Rows [first, last) of one tile, in steps of kRows, then of half as many.
-template <class Isa, WeightKind kKind, int kRows>
-void int8_rows(const LinearArgs& a, std::int64_t tile, std::int64_t first, std::int64_t last) {
-  for (; first + kRows <= last; first += kRows) int8_tile<Isa, kKind, kRows>(a, tile, first);
+// sums (rows, kLanes) += the blocks of a panel times `rows` rows of x, in steps of kRows, then of half as many.
+template <class Isa, class Block, int kRows>
+void int8_panel(const Block* panel, std::int64_t blocks, const QuantBlock* x, std::int64_t stride, std::int64_t rows,
+                float* sums) {
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows) {
+    typename Isa::F32 acc[kRows];
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) acc[r] = Isa::load(sums + (row + r) * Isa::kLanes);
+    for (std::int64_t block = 0; block < blocks; ++block)
+      panel[block].accumulate(acc, x + row * stride + block, stride);
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) Isa::store(sums + (row + r) * Isa::kLanes, acc[r]);
+  }
   if constexpr (kRows > 1) {
-    if (first < last) int8_rows<Isa, kKind, kRows / 2>(a, tile, first, last);
+    if (row < rows) {
+      int8_panel<Isa, Block, kRows / 2>(panel, blocks, x + row * stride, stride, rows - row, sums + row * Isa::kLanes);
+    }
+  }
+}
+
+constexpr std::int64_t kInt8PanelBlocks = 16;  // 10 KiB of unpacked weights
+constexpr std::int64_t kInt8PanelRows = 128;   // that share them; their sums take 8 KiB
+
+// Rows [first, last), at most kInt8PanelRows, of one tile, whose blocks are unpacked once for all of them, a panel at a
+// time.
+template <class Isa, WeightKind kKind>
+void int8_many_rows(const LinearArgs& a, std::int64_t tile, std::int64_t first, std::int64_t last) {
+  using Weights = Int8Weights<Isa, kKind>;
+  using Block = typename Weights::Block;
+  Block panel[kInt8PanelBlocks];
+  alignas(64) float sums[kInt8PanelRows * Isa::kLanes];
+  const WeightTile source = weight_tile(a.weight, tile);
+  const std::int64_t blocks = a.weight.cols / kQuantGroup, stride = a.quantized_stride, rows = last - first;
+  for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
+    const std::int64_t column = tile * kTileRows + lane;
+    if (column >= a.weight.rows) return;
+    for (std::int64_t i = 0; i < rows * Isa::kLanes; ++i) sums[i] = 0.0f;
+    for (std::int64_t block = 0; block < blocks; block += kInt8PanelBlocks) {
+      const std::int64_t count = blocks - block < kInt8PanelBlocks ? blocks - block : kInt8PanelBlocks;
+      for (std::int64_t i = 0; i < count; ++i) {
+        prefetch_ahead<Weights::Layout::kStep>(source.data + (block + i) * Weights::Layout::kStep);
+        panel[i] = Weights(source, block + i, lane);
+      }
+      int8_panel<Isa, Block, Isa::kIntRows>(panel, count, a.quantized + first * stride + block, stride, rows, sums);
+    }
+    for (std::int64_t r = 0; r < rows; ++r) {
+      store_output<Isa>(a, first + r, column, Isa::load(sums + r * Isa::kLanes));
+    }
   }
 }
 
 template <class Isa, WeightKind kKind>
 void linear_int8_kind(const LinearArgs& a) {
+  if (a.last_row - a.first_row == 1) {
+    for (std::int64_t tile = a.first_tile; tile < a.last_tile; ++tile) int8_one_row<Isa, kKind>(a, tile, a.first_row);
+    return;
+  }
   // Rows whose activations stay in half a megabyte of L2 while all tiles pass over them.
-  constexpr std::int64_t kPanelBytes = 512 * 1024;
+  constexpr std::int64_t kL2Bytes = 512 * 1024;
   const std::int64_t row_bytes = a.weight.cols / kQuantGroup * static_cast<std::int64_t>(sizeof(QuantBlock));
-  std::int64_t panel = kPanelBytes / (row_bytes > 0 ? row_bytes : 1) / Isa::kIntRows * Isa::kIntRows;
-  if (panel < 4 * Isa::kIntRows) panel = 4 * Isa::kIntRows;
-  for (std::int64_t row = a.first_row; row < a.last_row; row += panel) {
-    const std::int64_t last = row + panel < a.last_row ? row + panel : a.last_row;
-    for (std::int64_t tile = a.first_tile; tile < a.last_tile; ++tile) {
-      int8_rows<Isa, kKind, Isa::kIntRows>(a, tile, row, last);
-    }
+  std::int64_t step = kL2Bytes / (row_bytes > 0 ? row_bytes : 1) / Isa::kIntRows * Isa::kIntRows;
+  if (step < 4 * Isa::kIntRows) step = 4 * Isa::kIntRows;
+  if (step > kInt8PanelRows) step = kInt8PanelRows;
+  for (std::int64_t row = a.first_row; row < a.last_row; row += step) {
+    const std::int64_t last = row + step < a.last_row ? row + step : a.last_row;
+    for (std::int64_t tile = a.first_tile; tile < a.last_tile; ++tile) int8_many_rows<Isa, kKind>(a, tile, row, last);
   }
 }
 
 template <class Isa>
 void linear_int8(const LinearArgs& a) {
+  static_assert(layouts_agree<Isa>());
   switch (a.weight.kind) {
-    case WeightKind::kQ8_0: return linear_int8_kind<Isa, WeightKind::kQ8_0>(a);
-    case WeightKind::kQ4_0: return linear_int8_kind<Isa, WeightKind::kQ4_0>(a);
-    case WeightKind::kQ4_1: return linear_int8_kind<Isa, WeightKind::kQ4_1>(a);
-    case WeightKind::kQ5_0: return linear_int8_kind<Isa, WeightKind::kQ5_0>(a);
-    case WeightKind::kQ5_1: return linear_int8_kind<Isa, WeightKind::kQ5_1>(a);
-    case WeightKind::kQ4_K: return linear_int8_kind<Isa, WeightKind::kQ4_K>(a);
-    case WeightKind::kQ5_K: return linear_int8_kind<Isa, WeightKind::kQ5_K>(a);
-    case WeightKind::kQ6_K: return linear_int8_kind<Isa, WeightKind::kQ6_K>(a);
+#define GALAGO_WEIGHT_KIND(kind, bytes) \
+  case WeightKind::kind: return linear_int8_kind<Isa, WeightKind::kind>(a);
+#include "backends/cpu/weight_kinds.def"
+#undef GALAGO_WEIGHT_KIND
     case WeightKind::kRows:
     case WeightKind::kF32:
     case WeightKind::kF16:

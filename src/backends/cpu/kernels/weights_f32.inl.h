@@ -26,54 +26,44 @@ GALAGO_INLINE void store_codes(const typename Isa::Bytes* w, int lane, float* ou
   }
 }
 
-template <class Isa, int kBits>
-GALAGO_INLINE void store_block(const AffineBlock<Isa, kBits>& b, int lane, float* out) {
+template <class Isa, int kBits, int kScales>
+GALAGO_INLINE void store_block(const AffineBlock<Isa, kBits, kScales>& b, int lane, float* out) {
   using F32 = typename Isa::F32;
-  store_codes<Isa, false>(b.w, lane, out,
-                          [&](F32 code, int) GALAGO_LAMBDA { return Isa::add(Isa::mul(b.scale, code), b.low); });
+  store_codes<Isa, false>(b.w, lane, out, [&](F32 code, int j) GALAGO_LAMBDA {
+    return Isa::add(Isa::mul(b.scale[j * kScales / 8], code), b.low[j * kScales / 8]);
+  });
 }
 
-template <class Isa, int kBits>
-GALAGO_INLINE void store_block(const OffsetBlock<Isa, kBits>& b, int lane, float* out) {
+template <class Isa, int kBits, int kOffset, int kScales>
+GALAGO_INLINE void store_block(const OffsetBlock<Isa, kBits, kOffset, kScales>& b, int lane, float* out) {
   using F32 = typename Isa::F32;
-  const F32 offset = Isa::set1(static_cast<float>(1 << (kBits - 1)));
-  store_codes<Isa, false>(b.w, lane, out,
-                          [&](F32 code, int) GALAGO_LAMBDA { return Isa::mul(b.scale, Isa::sub(code, offset)); });
+  const F32 offset = Isa::set1(static_cast<float>(kOffset));
+  store_codes<Isa, false>(b.w, lane, out, [&](F32 code, int j) GALAGO_LAMBDA {
+    return Isa::mul(b.scale[j * kScales / 8], Isa::sub(code, offset));
+  });
 }
 
 template <class Isa>
-GALAGO_INLINE void store_block(const Int8Weights<Isa, WeightKind::kQ6_K>& b, int lane, float* out) {
+GALAGO_INLINE void store_block(const SignedBlock<Isa>& b, int lane, float* out) {
   using F32 = typename Isa::F32;
-  const F32 offset = Isa::set1(32.0f);
-  const F32 steps[2] = {Isa::mul(b.scale, Isa::to_f32(b.steps[0])), Isa::mul(b.scale, Isa::to_f32(b.steps[1]))};
-  store_codes<Isa, false>(
-      b.w, lane, out, [&](F32 code, int j) GALAGO_LAMBDA { return Isa::mul(steps[j / 4], Isa::sub(code, offset)); });
+  typename Isa::Bytes w[8];
+  GALAGO_UNROLL
+  for (int j = 0; j < 8; ++j) w[j] = Isa::prepare_signed(b.w[j]);  // back to signed
+  store_codes<Isa, true>(w, lane, out, [&](F32 code, int) GALAGO_LAMBDA { return Isa::mul(b.scale, code); });
 }
 
 // Weights k0 .. k0 + count of one tile; both are multiples of 32 for block kinds.
 template <class Isa, WeightKind kKind>
-GALAGO_INLINE void expand_tile(const std::uint8_t* tile, std::int64_t k0, std::int64_t count, float* out) {
-  using F32 = typename Isa::F32;
+GALAGO_INLINE void expand_tile(const WeightTile& tile, std::int64_t k0, std::int64_t count, float* out) {
   if constexpr (kKind == WeightKind::kF16 || kKind == WeightKind::kBF16) {
-    const auto* halves = reinterpret_cast<const std::uint16_t*>(tile) + k0 * kTileRows;
+    const auto* halves = reinterpret_cast<const std::uint16_t*>(tile.data) + k0 * kTileRows;
     for (std::int64_t i = 0; i < count * kTileRows; i += Isa::kLanes) {
       Isa::store(out + i, kKind == WeightKind::kF16 ? Isa::load_f16(halves + i) : Isa::load_bf16(halves + i));
     }
   } else {
     for (std::int64_t k = 0; k < count; k += kQuantGroup, out += kQuantGroup * kTileRows) {
-      const std::int64_t block = (k0 + k) / kQuantGroup;
       for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
-        if constexpr (kKind == WeightKind::kQ8_0) {
-          // Read anew: Int8Weights may hold them moved to unsigned.
-          const std::uint8_t* p = tile + block * 544;
-          typename Isa::Bytes w[8];
-          GALAGO_UNROLL
-          for (int j = 0; j < 8; ++j) w[j] = Isa::load_bytes(p + j * 64 + lane * 4);
-          const F32 scale = load_halves<Isa>(p + 512 + lane * 2);
-          store_codes<Isa, true>(w, lane, out, [&](F32 code, int) GALAGO_LAMBDA { return Isa::mul(scale, code); });
-        } else {
-          store_block<Isa>(Int8Weights<Isa, kKind>(tile, block, lane), lane, out);
-        }
+        store_block<Isa>(Int8Weights<Isa, kKind>(tile, (k0 + k) / kQuantGroup, lane), lane, out);
       }
     }
   }

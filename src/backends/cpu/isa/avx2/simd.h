@@ -13,6 +13,7 @@ struct Isa {
   using I32 = __m256i;
   using Bytes = __m256i;
   using Mask = __m256;
+  using Table = __m256i;
   static constexpr const char* kName = "avx2";
   static constexpr int kLanes = 8;
   // 16 registers: 6 x 2 accumulators, two weights, one broadcast; with integers 8 vectors of weights and 4 sums.
@@ -98,16 +99,23 @@ struct Isa {
     const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
   }
+  static GALAGO_INLINE F32 load_e4m3(const std::uint8_t* p) {
+    const __m128i codes = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_mul_ps(_mm256_cvtph_ps(_mm_slli_epi16(codes, 7)), _mm256_set1_ps(256.0f));
+  }
 
   static GALAGO_INLINE I32 set1_i32(std::int32_t v) { return _mm256_set1_epi32(v); }
   static GALAGO_INLINE I32 load1_i32(const std::int32_t* p) { return _mm256_set1_epi32(*p); }
   static GALAGO_INLINE I32 add_i32(I32 a, I32 b) { return _mm256_add_epi32(a, b); }
   static GALAGO_INLINE I32 sub_i32(I32 a, I32 b) { return _mm256_sub_epi32(a, b); }
-  static GALAGO_INLINE I32 mul_i32(I32 a, I32 b) { return _mm256_mullo_epi32(a, b); }
+  static GALAGO_INLINE I32 and_i32(I32 a, I32 b) { return _mm256_and_si256(a, b); }
+  static GALAGO_INLINE I32 or_i32(I32 a, I32 b) { return _mm256_or_si256(a, b); }
+  static GALAGO_INLINE I32 xor_i32(I32 a, I32 b) { return _mm256_xor_si256(a, b); }
   template <int kBits>
   static GALAGO_INLINE I32 shift_left_i32(I32 a) {
     return _mm256_slli_epi32(a, kBits);
   }
+  static GALAGO_INLINE I32 shift_right_i32(I32 a, int bits) { return _mm256_srlv_epi32(a, _mm256_set1_epi32(bits)); }
   static GALAGO_INLINE F32 to_f32(I32 v) { return _mm256_cvtepi32_ps(v); }
   static GALAGO_INLINE I32 to_i32(F32 v) { return _mm256_cvtps_epi32(v); }
   static GALAGO_INLINE I32 load_u8(const std::uint8_t* p) {
@@ -135,6 +143,17 @@ struct Isa {
   static GALAGO_INLINE Bytes shift_right(Bytes a) {
     return _mm256_srli_epi16(a, kBits);
   }
+  static GALAGO_INLINE Bytes add_bytes(Bytes a, Bytes b) { return _mm256_add_epi8(a, b); }
+  static GALAGO_INLINE Bytes average_bytes(Bytes a, Bytes b) { return _mm256_avg_epu8(a, b); }
+  static GALAGO_INLINE Table load_table(const std::uint8_t* entries) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(entries)));
+  }
+  static GALAGO_INLINE Bytes lookup(Table table, Bytes index) { return _mm256_shuffle_epi8(table, index); }
+  static GALAGO_INLINE Bytes gather(const std::uint32_t* table, I32 index) {
+    return _mm256_i32gather_epi32(reinterpret_cast<const int*>(table), index, 4);
+  }
+  static GALAGO_INLINE I32 as_i32(Bytes v) { return v; }
+  static GALAGO_INLINE Bytes as_bytes(I32 v) { return v; }
   template <int i>
   static GALAGO_INLINE I32 byte(Bytes v) {
     return _mm256_and_si256(_mm256_srli_epi32(v, 8 * i), _mm256_set1_epi32(0xff));

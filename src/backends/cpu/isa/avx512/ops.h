@@ -15,6 +15,7 @@ struct Avx512Ops {
   using I32 = __m512i;
   using Bytes = __m512i;
   using Mask = __mmask16;
+  using Table = __m512i;
   static constexpr int kLanes = 16;
   // 32 registers: 12 x 2 accumulators, two weights, one broadcast; with integers 8 vectors of weights and 8 sums.
   static constexpr int kIntRows = 8;
@@ -95,16 +96,23 @@ struct Avx512Ops {
     const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
   }
+  static GALAGO_INLINE F32 load_e4m3(const std::uint8_t* p) {
+    const __m256i codes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_slli_epi16(codes, 7)), _mm512_set1_ps(256.0f));
+  }
 
   static GALAGO_INLINE I32 set1_i32(std::int32_t v) { return _mm512_set1_epi32(v); }
   static GALAGO_INLINE I32 load1_i32(const std::int32_t* p) { return _mm512_set1_epi32(*p); }
   static GALAGO_INLINE I32 add_i32(I32 a, I32 b) { return _mm512_add_epi32(a, b); }
   static GALAGO_INLINE I32 sub_i32(I32 a, I32 b) { return _mm512_sub_epi32(a, b); }
-  static GALAGO_INLINE I32 mul_i32(I32 a, I32 b) { return _mm512_mullo_epi32(a, b); }
+  static GALAGO_INLINE I32 and_i32(I32 a, I32 b) { return _mm512_and_si512(a, b); }
+  static GALAGO_INLINE I32 or_i32(I32 a, I32 b) { return _mm512_or_si512(a, b); }
+  static GALAGO_INLINE I32 xor_i32(I32 a, I32 b) { return _mm512_xor_si512(a, b); }
   template <int kBits>
   static GALAGO_INLINE I32 shift_left_i32(I32 a) {
     return _mm512_slli_epi32(a, kBits);
   }
+  static GALAGO_INLINE I32 shift_right_i32(I32 a, int bits) { return _mm512_srlv_epi32(a, _mm512_set1_epi32(bits)); }
   static GALAGO_INLINE F32 to_f32(I32 v) { return _mm512_cvtepi32_ps(v); }
   static GALAGO_INLINE I32 to_i32(F32 v) { return _mm512_cvtps_epi32(v); }
   static GALAGO_INLINE I32 load_u8(const std::uint8_t* p) {
@@ -129,6 +137,17 @@ struct Avx512Ops {
   static GALAGO_INLINE Bytes shift_right(Bytes a) {
     return _mm512_srli_epi16(a, kBits);
   }
+  static GALAGO_INLINE Bytes add_bytes(Bytes a, Bytes b) { return _mm512_add_epi8(a, b); }
+  static GALAGO_INLINE Bytes average_bytes(Bytes a, Bytes b) { return _mm512_avg_epu8(a, b); }
+  static GALAGO_INLINE Table load_table(const std::uint8_t* entries) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(entries)));
+  }
+  static GALAGO_INLINE Bytes lookup(Table table, Bytes index) { return _mm512_shuffle_epi8(table, index); }
+  static GALAGO_INLINE Bytes gather(const std::uint32_t* table, I32 index) {
+    return _mm512_i32gather_epi32(index, table, 4);
+  }
+  static GALAGO_INLINE I32 as_i32(Bytes v) { return v; }
+  static GALAGO_INLINE Bytes as_bytes(I32 v) { return v; }
   template <int i>
   static GALAGO_INLINE I32 byte(Bytes v) {
     return _mm512_and_si512(_mm512_srli_epi32(v, 8 * i), _mm512_set1_epi32(0xff));

@@ -12,6 +12,7 @@ struct Isa {
   using I32 = std::int32_t;
   using Bytes = std::uint32_t;  // 4 kLanes bytes: 4 of each 32-bit lane
   using Mask = bool;
+  using Table = const std::uint8_t*;  // 16 bytes
   static constexpr const char* kName = "scalar";
   static constexpr int kLanes = 1;
   // Register blocking, see linear_int8, linear_f32 and attention: rows and vectors held as accumulators.
@@ -66,15 +67,24 @@ struct Isa {
   static GALAGO_INLINE void store_f16(std::uint16_t* p, F32 v) { *p = to_f16(v); }
   static GALAGO_INLINE void store_f16_part(std::uint16_t* p, F32 v, std::int64_t) { *p = to_f16(v); }
   static GALAGO_INLINE F32 load_bf16(const std::uint16_t* p) { return as_float(static_cast<std::uint32_t>(*p) << 16); }
+  // kLanes codes of E4M3 without a sign: below 128, of which 127 is 480. They are the upper bits of an f16 times 2^8.
+  static GALAGO_INLINE F32 load_e4m3(const std::uint8_t* p) {
+    return from_f16(static_cast<std::uint16_t>(*p << 7)) * 256.0f;
+  }
 
   static GALAGO_INLINE I32 set1_i32(std::int32_t v) { return v; }
   static GALAGO_INLINE I32 load1_i32(const std::int32_t* p) { return *p; }  // the same value in every lane
   static GALAGO_INLINE I32 add_i32(I32 a, I32 b) { return a + b; }
   static GALAGO_INLINE I32 sub_i32(I32 a, I32 b) { return a - b; }
-  static GALAGO_INLINE I32 mul_i32(I32 a, I32 b) { return a * b; }
+  static GALAGO_INLINE I32 and_i32(I32 a, I32 b) { return a & b; }
+  static GALAGO_INLINE I32 or_i32(I32 a, I32 b) { return a | b; }
+  static GALAGO_INLINE I32 xor_i32(I32 a, I32 b) { return a ^ b; }
   template <int kBits>
   static GALAGO_INLINE I32 shift_left_i32(I32 a) {
     return static_cast<I32>(static_cast<std::uint32_t>(a) << kBits);
+  }
+  static GALAGO_INLINE I32 shift_right_i32(I32 a, int bits) {  // zeros move in; 0 <= bits < 32
+    return static_cast<I32>(static_cast<std::uint32_t>(a) >> bits);
   }
   static GALAGO_INLINE F32 to_f32(I32 v) { return static_cast<float>(v); }
   static GALAGO_INLINE I32 to_i32(F32 v) { return static_cast<std::int32_t>(v); }                  // v is integral
@@ -99,6 +109,21 @@ struct Isa {
   static GALAGO_INLINE Bytes shift_right(Bytes a) {
     return a >> kBits;
   }
+  static GALAGO_INLINE Bytes add_bytes(Bytes a, Bytes b) {  // modulo 256
+    return ((a & 0x7f7f7f7fu) + (b & 0x7f7f7f7fu)) ^ ((a ^ b) & 0x80808080u);
+  }
+  // (a + b + 1) / 2
+  static GALAGO_INLINE Bytes average_bytes(Bytes a, Bytes b) { return (a | b) - ((a ^ b) >> 1 & 0x7f7f7f7fu); }
+  // Entry index[i] of 16 bytes, for indices below 16.
+  static GALAGO_INLINE Table load_table(const std::uint8_t* entries) { return entries; }
+  static GALAGO_INLINE Bytes lookup(Table table, Bytes index) {
+    return table[index & 0xf] | static_cast<Bytes>(table[index >> 8 & 0xf]) << 8 |
+           static_cast<Bytes>(table[index >> 16 & 0xf]) << 16 | static_cast<Bytes>(table[index >> 24 & 0xf]) << 24;
+  }
+  // table[index] of each lane.
+  static GALAGO_INLINE Bytes gather(const std::uint32_t* table, I32 index) { return table[index]; }
+  static GALAGO_INLINE I32 as_i32(Bytes v) { return static_cast<I32>(v); }  // the same bits
+  static GALAGO_INLINE Bytes as_bytes(I32 v) { return static_cast<Bytes>(v); }
   // Byte i of every lane, as an unsigned or signed number.
   template <int i>
   static GALAGO_INLINE I32 byte(Bytes v) {
@@ -110,7 +135,7 @@ struct Isa {
   }
 
   // For kRows rows of codes, `stride` bytes apart: acc[r] += the sum over n vectors of the four products of each lane,
-  // unsigned w[j] of kBits (at most 6) times x[r * stride + 4 j ..].
+  // unsigned w[j] of kBits (at most 7) times x[r * stride + 4 j ..].
   template <int kBits, int n, int kRows>
   static GALAGO_INLINE void dot(I32 (&acc)[kRows], const Bytes* w, const std::int8_t* x, std::int64_t stride) {
     for (int r = 0; r < kRows; ++r) {
@@ -119,8 +144,8 @@ struct Isa {
       }
     }
   }
-  // The same for signed bytes. Where the hardware wants them unsigned, prepare_signed() adds 128 and kSignedBias says
-  // so: acc must then start at -128 * sum(x).
+  // The same for signed bytes. Where the hardware wants them unsigned, prepare_signed() adds 128 (a second time
+  // takes it away) and kSignedBias says so: acc must then start at -128 * sum(x).
   static constexpr bool kSignedBias = false;
   static GALAGO_INLINE Bytes prepare_signed(Bytes w) { return w; }
   template <int n, int kRows>
