@@ -82,6 +82,19 @@ class Report {
   std::map<std::string, double> scalar_;
 };
 
+// 16 rows of a weight; random blocks where there is no encoder.
+std::vector<std::byte> source_rows(DType dtype, std::int64_t cols) {
+  std::vector<std::byte> blocks(*row_bytes(dtype, static_cast<std::uint64_t>(kTileRows * cols)));
+  if (quant::codec(dtype).encode_row != nullptr) {
+    const std::vector<float> weights = random_values(static_cast<std::size_t>(kTileRows * cols));
+    quant::codec(dtype).encode_row(weights.data(), blocks.data(), kTileRows * cols);
+    return blocks;
+  }
+  std::mt19937 random(2);
+  for (std::byte& byte : blocks) byte = static_cast<std::byte>(random() & 0xff);
+  return blocks;
+}
+
 void bench_linear(const KernelTable& kernels, DType dtype, bool int8, std::int64_t outputs, std::int64_t cols,
                   std::int64_t rows, int threads, Report* report) {
   char label[96];
@@ -92,12 +105,13 @@ void bench_linear(const KernelTable& kernels, DType dtype, bool int8, std::int64
   const auto bytes = static_cast<std::int64_t>(packed_bytes(dtype, outputs, cols));
   const std::int64_t copies = rows > 1 ? 1 : std::max<std::int64_t>(1, 256000000 / bytes);
   std::vector<std::byte> packed(static_cast<std::size_t>(bytes * copies));
-  const std::vector<float> weights = random_values(static_cast<std::size_t>(cols));
-  std::vector<std::byte> row(static_cast<std::size_t>(*row_bytes(dtype, static_cast<std::uint64_t>(cols))));
-  if (quant::codec(dtype).encode_row != nullptr) quant::codec(dtype).encode_row(weights.data(), row.data(), cols);
+  const std::vector<std::byte> source = source_rows(dtype, cols);
+  const std::size_t stride = source.size() / kTileRows;
+  const auto source_row = [&](std::int64_t row) {
+    return source.data() + static_cast<std::size_t>(row % kTileRows) * stride;
+  };
   for (std::int64_t copy = 0; copy < copies; ++copy) {
-    (void)pack_tile_range([&](std::int64_t) { return row.data(); }, dtype, outputs, cols, 0, tile_count(outputs),
-                          packed.data() + copy * bytes);
+    (void)pack_tile_range(source_row, dtype, outputs, cols, 0, tile_count(outputs), packed.data() + copy * bytes);
   }
   const std::vector<float> x = random_values(static_cast<std::size_t>(rows * cols));
   std::vector<QuantBlock> q(static_cast<std::size_t>(rows * quant_blocks(cols)));
@@ -126,12 +140,10 @@ void bench_linears(const KernelTable& kernels, Report* report) {
       for (const int threads : {1, 2}) bench_linear(kernels, DType::kQ4_1, true, outputs, cols, rows, threads, report);
     }
   }
-  for (const DType dtype : {DType::kQ4_0, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0}) {
-    for (const std::int64_t rows : {1, 8, 256}) bench_linear(kernels, dtype, true, 1536, 576, rows, 1, report);
-  }
-  for (const DType dtype : {DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
-    for (const std::int64_t rows : {1, 256}) bench_linear(kernels, dtype, true, 1536, 768, rows, 1, report);
-  }
+#define GALAGO_WEIGHT_KIND(kind, bytes) \
+  for (const std::int64_t rows : {1, 8, 256}) bench_linear(kernels, DType::kind, true, 1536, 768, rows, 1, report);
+#include "backends/cpu/weight_kinds.def"
+#undef GALAGO_WEIGHT_KIND
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ4_1, DType::kQ8_0}) {
     for (const std::int64_t rows : {1, 256}) bench_linear(kernels, dtype, false, 1536, 576, rows, 1, report);
   }

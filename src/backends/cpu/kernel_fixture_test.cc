@@ -17,6 +17,8 @@ void set_scales(DType dtype, std::byte* block, std::mt19937* random) {
   std::uniform_real_distribution<float> near(0.005f, 0.02f);
   const float scale = near(*random);
   switch (dtype) {
+    case DType::kQ4_1:
+    case DType::kQ5_1:
     case DType::kQ4_K:
     case DType::kQ5_K:
       set_half(block, scale);

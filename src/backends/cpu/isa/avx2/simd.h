@@ -108,6 +108,7 @@ struct Isa {
   static GALAGO_INLINE I32 load1_i32(const std::int32_t* p) { return _mm256_set1_epi32(*p); }
   static GALAGO_INLINE I32 add_i32(I32 a, I32 b) { return _mm256_add_epi32(a, b); }
   static GALAGO_INLINE I32 sub_i32(I32 a, I32 b) { return _mm256_sub_epi32(a, b); }
+  static GALAGO_INLINE I32 mul_i32(I32 a, I32 b) { return _mm256_mullo_epi32(a, b); }
   static GALAGO_INLINE I32 and_i32(I32 a, I32 b) { return _mm256_and_si256(a, b); }
   static GALAGO_INLINE I32 or_i32(I32 a, I32 b) { return _mm256_or_si256(a, b); }
   static GALAGO_INLINE I32 xor_i32(I32 a, I32 b) { return _mm256_xor_si256(a, b); }

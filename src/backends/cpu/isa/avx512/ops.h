@@ -105,6 +105,7 @@ struct Avx512Ops {
   static GALAGO_INLINE I32 load1_i32(const std::int32_t* p) { return _mm512_set1_epi32(*p); }
   static GALAGO_INLINE I32 add_i32(I32 a, I32 b) { return _mm512_add_epi32(a, b); }
   static GALAGO_INLINE I32 sub_i32(I32 a, I32 b) { return _mm512_sub_epi32(a, b); }
+  static GALAGO_INLINE I32 mul_i32(I32 a, I32 b) { return _mm512_mullo_epi32(a, b); }
   static GALAGO_INLINE I32 and_i32(I32 a, I32 b) { return _mm512_and_si512(a, b); }
   static GALAGO_INLINE I32 or_i32(I32 a, I32 b) { return _mm512_or_si512(a, b); }
   static GALAGO_INLINE I32 xor_i32(I32 a, I32 b) { return _mm512_xor_si512(a, b); }

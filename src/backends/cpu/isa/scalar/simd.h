@@ -76,6 +76,7 @@ struct Isa {
   static GALAGO_INLINE I32 load1_i32(const std::int32_t* p) { return *p; }  // the same value in every lane
   static GALAGO_INLINE I32 add_i32(I32 a, I32 b) { return a + b; }
   static GALAGO_INLINE I32 sub_i32(I32 a, I32 b) { return a - b; }
+  static GALAGO_INLINE I32 mul_i32(I32 a, I32 b) { return a * b; }
   static GALAGO_INLINE I32 and_i32(I32 a, I32 b) { return a & b; }
   static GALAGO_INLINE I32 or_i32(I32 a, I32 b) { return a | b; }
   static GALAGO_INLINE I32 xor_i32(I32 a, I32 b) { return a ^ b; }
