@@ -110,7 +110,7 @@ struct Int8Weights<Isa, WeightKind::kIQ2_XXS> : OffsetBlock<Isa, 7, 64> {
     const auto packed = load_words<Isa>(at.group + 64 + lane * 4);
     typename Isa::Bytes nibbles[4];
     GALAGO_UNROLL
-    for (int o = 0; o < 4; ++o) nibbles[o] = Isa::gather(tile.grid, Isa::load_u8(at.group + 16 * o + lane));
+    for (int o = 0; o < 4; ++o) nibbles[o] = Isa::gather_u8(tile.grid, at.group + 16 * o + lane);
     expand_octets<Isa>(kBook, nibbles, even_signs<Isa>(packed), this->w);
     this->scale[0] = half_step<Isa>(load_halves<Isa>(at.header + lane * 2), Isa::shift_right_i32(packed, 28), 0.25f);
   }
@@ -167,7 +167,7 @@ struct Int8Weights<Isa, WeightKind::kIQ3_XXS> : OffsetBlock<Isa, 7, 64> {
     const auto packed = load_words<Isa>(at.group + 128 + lane * 4);
     typename Isa::Bytes nibbles[8];
     GALAGO_UNROLL
-    for (int j = 0; j < 8; ++j) nibbles[j] = Isa::gather(tile.grid, Isa::load_u8(at.group + 16 * j + lane));
+    for (int j = 0; j < 8; ++j) nibbles[j] = Isa::gather_u8(tile.grid, at.group + 16 * j + lane);
     expand_fours<Isa>(kBook, nibbles, even_signs<Isa>(packed), this->w);
     this->scale[0] = half_step<Isa>(load_halves<Isa>(at.header + lane * 2), Isa::shift_right_i32(packed, 28), 0.5f);
   }

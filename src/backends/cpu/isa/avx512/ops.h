@@ -147,6 +147,12 @@ struct Avx512Ops {
   static GALAGO_INLINE Bytes gather(const std::uint32_t* table, I32 index) {
     return _mm512_i32gather_epi32(index, table, 4);
   }
+  // From memory, single loads are faster than vpgatherdd: 6.4 against 10.5 ns (Cascade Lake, 2.8 GHz).
+  static GALAGO_INLINE Bytes gather_u8(const std::uint32_t* table, const std::uint8_t* index) {
+    const __m256i low = _mm256_set_m128i(load_four(table, index + 4), load_four(table, index));
+    const __m256i high = _mm256_set_m128i(load_four(table, index + 12), load_four(table, index + 8));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
   static GALAGO_INLINE I32 as_i32(Bytes v) { return v; }
   static GALAGO_INLINE Bytes as_bytes(I32 v) { return v; }
   template <int i>
@@ -159,6 +165,10 @@ struct Avx512Ops {
   }
 
  protected:
+  static GALAGO_INLINE __m128i load_four(const std::uint32_t* table, const std::uint8_t* at) {
+    const auto word = [&](int i) GALAGO_LAMBDA { return static_cast<int>(table[at[i]]); };
+    return _mm_set_epi32(word(3), word(2), word(1), word(0));
+  }
   static GALAGO_INLINE __mmask16 first(std::int64_t n) {
     return static_cast<__mmask16>((1u << static_cast<unsigned>(n)) - 1);
   }

@@ -121,8 +121,9 @@ struct Isa {
     return table[index & 0xf] | static_cast<Bytes>(table[index >> 8 & 0xf]) << 8 |
            static_cast<Bytes>(table[index >> 16 & 0xf]) << 16 | static_cast<Bytes>(table[index >> 24 & 0xf]) << 24;
   }
-  // table[index] of each lane.
+  // table[index] of each lane, and the same of kLanes bytes.
   static GALAGO_INLINE Bytes gather(const std::uint32_t* table, I32 index) { return table[index]; }
+  static GALAGO_INLINE Bytes gather_u8(const std::uint32_t* table, const std::uint8_t* index) { return table[*index]; }
   static GALAGO_INLINE I32 as_i32(Bytes v) { return static_cast<I32>(v); }  // the same bits
   static GALAGO_INLINE Bytes as_bytes(I32 v) { return static_cast<Bytes>(v); }
   // Byte i of every lane, as an unsigned or signed number.
