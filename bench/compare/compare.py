@@ -30,7 +30,7 @@ from model_files import QUANTIZED, Cache, NoModel, Recipe, galago_home, parse
 from peers import BUILDS, BuildFailed, build_peers, call, default_jobs
 from plot import svg
 from programs import Duel, Galago, Program, Wanted, line_up
-from report import machine_line, markdown
+from report import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_MODELS = ("qwen3-0.6b:q4_0", "llama3.2-1b:q4_0", "qwen2.5-1.5b:q4_0")
@@ -147,9 +147,10 @@ def chosen_models(arguments: argparse.Namespace, cache: Cache) -> list[Path]:
 
 def save(folder: Path, machine: dict[str, Any], names: list[str], duels: list[Duel], results: list[ModelResult]) -> str:
     text = markdown(machine, results, names, duels)
+    subtitle = "{cpu}, {threads} threads, {rounds} rounds, {date}".format_map(machine)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "compare.md").write_text(text, encoding="utf-8")
-    (folder / "compare.svg").write_text(svg(results, duels, machine_line(machine)), encoding="utf-8")
+    (folder / "compare.svg").write_text(svg(results, duels, subtitle), encoding="utf-8")
     plain = {"machine": machine, "programs": names, "duels": [vars(duel) for duel in duels]}
     plain["models"] = [result.to_json() for result in results]
     (folder / "compare.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

@@ -133,7 +133,7 @@ class Comparison:
         command = program.answer_command(self.model, self.threads)
         if cold:
             packed = galago_home() / "packed"
-            files = [self.model, *(file for file in packed.glob("*") if file.is_file())]
+            files = [self.model, *(file for file in packed.rglob("*") if file.is_file())]
             if not drop_from_page_cache(files):
                 return
         done = run(command, program.env)

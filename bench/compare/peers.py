@@ -88,7 +88,7 @@ def fetch(folder: Path, say: Say) -> Path:
     if archive is None:
         raise BuildFailed(f"pip left no .tar.gz in {download}")
     with tarfile.open(archive) as tar:
-        tar.extractall(download, filter="data")
+        tar.extractall(download, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     unpacked = next((path for path in download.glob("*/vendor/llama.cpp") if path.is_dir()), None)
     if unpacked is None:
         raise BuildFailed(f"{archive.name} has no vendor/llama.cpp")
