@@ -74,7 +74,8 @@ def parse_arguments() -> argparse.Namespace:
     cli.add_argument("--vocab", type=Path, default=ROOT.parent / "shared" / "tokenizers", help=vocabularies)
     cli.add_argument("--out", type=Path, default=Path("out/compare"), help="folder for the results (out/compare)")
     cli.add_argument("--galago", type=Path, default=ROOT / "build" / "cli" / "galago", help=argparse.SUPPRESS)
-    cli.add_argument("--report", type=Path, metavar="JSON", help="only print the table of an earlier run again")
+    again = "measure nothing: report earlier runs of one machine together"
+    cli.add_argument("--report", type=Path, nargs="+", metavar="JSON", help=again)
     arguments = cli.parse_args()
     if arguments.rounds < 1 or arguments.decode < 1 or min([1, *arguments.prefill]) < 1:
         cli.error("rounds and tokens are 1 or more")
@@ -157,11 +158,23 @@ def save(folder: Path, machine: dict[str, Any], names: list[str], duels: list[Du
     return text
 
 
-def report_again(file: Path) -> str:
-    plain = json.loads(file.read_text(encoding="utf-8"))
-    duels = [Duel(d["ours"], tuple(d["theirs"]), d["title"]) for d in plain["duels"]]
-    results = [ModelResult.from_json(model) for model in plain["models"]]
-    return markdown(plain["machine"], results, plain["programs"], duels)
+def report_again(files: Sequence[Path], folder: Path) -> str:
+    """Several runs as one: what the first says of the machine, everybody's models."""
+    runs = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    names = list(dict.fromkeys(name for run in runs for name in run["programs"]))
+    duels: dict[str, Duel] = {}
+    results: dict[str, ModelResult] = {}
+    for run in runs:
+        for duel in run["duels"]:
+            known = duels.get(duel["title"])
+            theirs = dict.fromkeys([*(known.theirs if known else ()), *duel["theirs"]])
+            duels[duel["title"]] = Duel(duel["ours"], tuple(theirs), duel["title"])
+        for model in map(ModelResult.from_json, run["models"]):
+            if model.name in results:
+                results[model.name].add(model)
+            else:
+                results[model.name] = model
+    return save(folder, runs[0]["machine"], names, list(duels.values()), list(results.values()))
 
 
 def measure(
@@ -190,7 +203,7 @@ def measure(
 def main() -> int:
     arguments = parse_arguments()
     if arguments.report:
-        print(report_again(arguments.report), end="")
+        print(report_again(arguments.report, arguments.out), end="")
         return 0
     galago = arguments.galago.resolve()
     built = build_peers(arguments.peers_folder.resolve(), arguments.peers, arguments.jobs, say)

@@ -56,10 +56,24 @@ class ModelResult:
         rates = [{"case": asdict(case), "tokens_per_second": r} for case, r in self.rates.items()]
         return vars(self) | {"rates": rates, "work": asdict(self.work)}
 
+    def add(self, other: ModelResult) -> None:
+        """What another run measured of the same file."""
+        for case, rates in other.rates.items():
+            extend(self.rates.setdefault(case, {}), rates)
+        for name in ("cold_seconds", "warm_seconds", "peak_bytes", "tokens_per_joule"):
+            extend(getattr(self, name), getattr(other, name))
+        self.limits += other.limits
+        self.failures += other.failures
+
     @staticmethod
     def from_json(json_: dict[str, Any]) -> ModelResult:
         rates = {Case(**entry["case"]): entry["tokens_per_second"] for entry in json_["rates"]}
         return ModelResult(**(json_ | {"rates": rates, "work": Work(**json_["work"])}))
+
+
+def extend(values: dict[str, list[float]], more: dict[str, list[float]]) -> None:
+    for name, measured in more.items():
+        values.setdefault(name, []).extend(measured)
 
 
 class Comparison:

@@ -103,6 +103,14 @@ class Report(unittest.TestCase):
             if line.startswith("|"):
                 self.assertIn(line.count("|"), (6, 8, 9), line)
 
+    def test_two_runs_are_one(self) -> None:
+        first, second = made_up_result(), made_up_result()
+        second.rates[programs.Case("prefill", 64)] = {"galago": [1.0]}
+        first.add(second)
+        self.assertEqual(first.rates[programs.Case("prefill", 512)]["a"], [50.0, 50.0])
+        self.assertEqual(first.rates[programs.Case("prefill", 64)], {"galago": [1.0]})
+        self.assertEqual(len(first.limits), 2)
+
     def test_json_gives_the_same_report(self) -> None:
         result = made_up_result()
         again = ModelResult.from_json(json.loads(json.dumps(result.to_json())))
@@ -300,7 +308,8 @@ class Script(unittest.TestCase):
             self.assertIn("| prefill 8 |", done.stdout)
             self.assertEqual((folder / "out" / "compare.md").read_text(), done.stdout)
             ElementTree.parse(folder / "out" / "compare.svg")
-            again = subprocess.run([*script, "--report", folder / "out" / "compare.json"],
+            earlier = folder / "out" / "compare.json"
+            again = subprocess.run([*script, "--out", folder / "again", "--report", earlier],
                                    capture_output=True, text=True, check=False)  # fmt: skip
             self.assertEqual(again.stdout, done.stdout)
 
