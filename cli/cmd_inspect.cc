@@ -72,6 +72,10 @@ Status show_tensor(const formats::Checkpoint& checkpoint, const InspectArguments
   const Result<const formats::StoredTensor*> found = checkpoint.tensor(arguments.tensor);
   if (!found.ok()) return unknown_tensor(checkpoint, arguments.tensor, found.error());
   const formats::StoredTensor& tensor = **found;
+  if (!tensor.packed.empty()) {
+    return error(ErrorCode::kUnsupported, "tensor {} is there only packed for {}; look at it in the model it is from",
+                 printable(tensor.name), printable(checkpoint.packed()->index.isa));
+  }
   const TensorStatistics numbers = measure(tensor);
   put(arguments.json ? write_json(tensor_json(tensor, numbers)) + '\n' : describe_tensor(tensor, numbers));
   return {};

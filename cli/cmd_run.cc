@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/reply_report.h"
 #include "cli/text_input.h"
+#include "runtime/engine.h"
 
 namespace galago::cli {
 namespace {
@@ -71,6 +72,7 @@ Result<int> answer(const RunArguments& arguments, const std::string& prompt_argu
   Reply reply = ask(session, std::move(prompt), arguments);
   GALAGO_TRY(ReplyReport report, read_reply(session, std::move(reply), guard, !arguments.json));
   report.load_seconds = load_seconds;
+  report.packing = model.engine()->packing_report();
   if (arguments.json) put(write_json(to_json(report, model.description())) + '\n');
   GALAGO_CHECK(finish_output());
   if (arguments.stats) fmt::print(stderr, "\n{}", describe(report, model.description()));

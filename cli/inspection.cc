@@ -23,7 +23,7 @@ std::uint64_t product(const std::vector<std::int64_t>& shape) {
 }
 
 std::string format_name(const formats::Checkpoint& checkpoint) {
-  if (checkpoint.format() == formats::ContainerFormat::kHuggingFace) {
+  if (checkpoint.format() == formats::ContainerFormat::kHuggingFace && checkpoint.packed() == nullptr) {
     return checkpoint.path().extension() == ".safetensors" ? "safetensors" : "Hugging Face";
   }
   std::uint32_t version = 0;  // after the four letters of the magic
@@ -100,7 +100,10 @@ std::string describe_tensors(const formats::Checkpoint& checkpoint, bool everyth
     ++lines[place->second].count;
     lines[place->second].bytes += bytes;
   };
-  for (const formats::StoredTensor& t : checkpoint.tensors()) add(t.name, name(t.dtype), t.shape, t.data.size());
+  for (const formats::StoredTensor& t : checkpoint.tensors()) {
+    const std::string type = std::string(name(t.dtype)) + (t.packed.empty() ? "" : " (packed)");
+    add(t.name, type, t.shape, t.stored_bytes());
+  }
   for (const formats::UnsupportedTensor& t : checkpoint.unsupported_tensors()) {
     add(t.name, t.type + " (unsupported)", t.shape, t.bytes);
   }
@@ -122,7 +125,7 @@ CheckpointSummary summarize(const formats::Checkpoint& checkpoint) {
   summary.format = format_name(checkpoint);
   for (const auto& file : checkpoint.files()) summary.file_bytes += file->bytes().size();
   for (const formats::StoredTensor& tensor : checkpoint.tensors()) {
-    types.add(name(tensor.dtype), product(tensor.shape), tensor.data.size());
+    types.add(name(tensor.dtype), product(tensor.shape), tensor.stored_bytes());
   }
   for (const formats::UnsupportedTensor& tensor : checkpoint.unsupported_tensors()) {
     types.add(tensor.type, product(tensor.shape), tensor.bytes);
@@ -148,6 +151,10 @@ std::string describe(const formats::Checkpoint& checkpoint, bool everything) {
                                  checkpoint.files().size(), checkpoint.files().size() == 1 ? "" : "s")});
   table.add({"parameters",
              fmt::format("{} ({}) in {} tensors", summary.parameters, human_count(summary.parameters), n_tensors)});
+  if (const formats::PackedPart* packed = checkpoint.packed()) {
+    table.add({"packed", fmt::format("{} tensors for {}, {}", packed->index.tensors.size(),
+                                     printable(packed->index.isa), human_bytes(packed->bytes.size()))});
+  }
   if (summary.parameters > 0) {
     table.add(
         {"bits", fmt::format("{:.2f} for each parameter", 8 * share_of(summary.tensor_bytes, summary.parameters))});
@@ -171,6 +178,12 @@ Json summary_json(const formats::Checkpoint& checkpoint, bool everything) {
   json["files"] = checkpoint.files().size();
   json["parameters"] = summary.parameters;
   json["tensor_bytes"] = summary.tensor_bytes;
+  if (const formats::PackedPart* packed = checkpoint.packed()) {
+    json["packed"] = {{"isa", packed->index.isa},
+                      {"tensors", packed->index.tensors.size()},
+                      {"bytes", packed->bytes.size()},
+                      {"source", packed->index.source}};
+  }
   json["quantization"] = Json::array();
   for (const TypeShare& type : summary.types) {
     json["quantization"].push_back({{"dtype", type.type},
@@ -182,7 +195,8 @@ Json summary_json(const formats::Checkpoint& checkpoint, bool everything) {
   json["tensors"] = Json::array();
   for (const formats::StoredTensor& t : checkpoint.tensors()) {
     json["tensors"].push_back(
-        {{"name", t.name}, {"dtype", name(t.dtype)}, {"shape", t.shape}, {"bytes", t.data.size()}});
+        {{"name", t.name}, {"dtype", name(t.dtype)}, {"shape", t.shape}, {"bytes", t.stored_bytes()}});
+    if (!t.packed.empty()) json["tensors"].back()["packed"] = true;
   }
   json["unsupported_tensors"] = Json::array();
   for (const formats::UnsupportedTensor& t : checkpoint.unsupported_tensors()) {

@@ -53,6 +53,7 @@ void add_model_options(CLI::App& app, ModelArguments& arguments) {
       ->check(CLI::IsMember({"fast", "exact"}));
   add_value(app, "-t,--threads", arguments.threads, {"N", "Threads", "one for each fast core"})
       ->check(CLI::Range(0, kMostThreads));
+  app.add_flag("--no-pack-cache", arguments.no_pack_cache, "Neither use nor write packed weights on disk");
 }
 
 void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
@@ -105,6 +106,7 @@ Result<Model> open_model(const ModelArguments& arguments) {
   ModelOptions options;
   options.precision = arguments.precision == "exact" ? Precision::kExact : Precision::kFast;
   options.n_threads = arguments.threads;
+  options.pack_cache.enabled = !arguments.no_pack_cache;
   options.progress = [&bar](const LoadProgress& progress) {
     bar.update(progress.stage, progress.done_bytes, progress.total_bytes);
   };

@@ -17,6 +17,7 @@ struct ModelArguments {
   std::string model;
   std::string precision = "fast";
   int threads = 0;
+  bool no_pack_cache = false;
 };
 
 struct GenerationArguments {
@@ -31,7 +32,7 @@ struct GenerationArguments {
   SamplingOptions sampling;
 };
 
-// --precision and --threads.
+// --precision, --threads and --no-pack-cache.
 void add_model_options(CLI::App& app, ModelArguments& arguments);
 // How much to generate, and how tokens are chosen.
 void add_generation_options(CLI::App& app, GenerationArguments& arguments);

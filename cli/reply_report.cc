@@ -60,6 +60,7 @@ std::string describe(const ReplyReport& report, const ModelDescription& model) {
   const GenerateStats& stats = report.stats;
   std::string text = fmt::format("isa              {}\n", model.isa);
   if (report.load_seconds > 0) text += fmt::format("load             {:.3f} s\n", report.load_seconds);
+  if (!report.packing.empty()) text += fmt::format("packed weights   {}\n", printable(report.packing));
   text += fmt::format("prompt           {} tokens{}, {:.3f} s, {:.1f} tokens/s\n", stats.prompt_tokens,
                       stats.reused_tokens > 0 ? fmt::format(" ({} of them reused)", stats.reused_tokens) : "",
                       stats.prefill_seconds, prefill_rate(stats));
@@ -80,6 +81,7 @@ Json to_json(const ReplyReport& report, const ModelDescription& model) {
   json["generated_tokens"] = stats.generated_tokens;
   json["tokens"] = report.tokens;
   json["load_ms"] = milliseconds(report.load_seconds);
+  json["packed_weights"] = report.packing;
   json["encode_ms"] = milliseconds(stats.encode_seconds);
   json["prefill_ms"] = milliseconds(stats.prefill_seconds);
   json["decode_ms"] = milliseconds(stats.decode_seconds);

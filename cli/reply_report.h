@@ -17,6 +17,7 @@ struct ReplyReport {
   FinishReason finish_reason = FinishReason::kNone;
   GenerateStats stats;
   double load_seconds = 0;
+  std::string packing;             // where the packed weights are
   double first_token_seconds = 0;  // from the question to the first piece of the answer
   bool interrupted = false;
 };

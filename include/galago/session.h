@@ -36,11 +36,20 @@ struct LoadProgress {
   std::uint64_t total_bytes = 0;
 };
 
+// Packed weights on disk, so that a later start maps them instead of packing again.
+struct PackCacheOptions {
+  bool enabled = true;                                // also off with $GALAGO_PACK_CACHE=off
+  std::filesystem::path folder{};                     // empty: pack_cache_folder()
+  std::uint64_t max_bytes = 0;                        // the least recently used go; 0: $GALAGO_PACK_CACHE, else 16 GiB
+  std::uint64_t min_bytes = std::uint64_t{64} << 10;  // smaller models are packed as fast as a file is mapped
+};
+
 struct ModelOptions {
   Precision precision = Precision::kFast;
   int n_threads = 0;                                    // 0: one for each performance core
   int prefill_chunk = 256;                              // tokens that are read at once
   std::function<void(const LoadProgress&)> progress{};  // called from the opening thread
+  PackCacheOptions pack_cache{};
 };
 
 struct ModelDescription {
@@ -55,6 +64,8 @@ struct ModelDescription {
 
 // The folder of models: $GALAGO_HOME/models, or galago/models in the XDG data folder.
 std::filesystem::path model_folder();
+// The folder of packed weights: $GALAGO_HOME/packed, or galago/packed in the XDG data folder.
+std::filesystem::path pack_cache_folder();
 // The file that `model` names: a path to a .gguf file or a Hugging Face folder, or a name in model_folder(). An empty
 // name is the default model. The error says where was looked and how to get the model.
 Result<std::filesystem::path> find_model(std::string_view model);

@@ -40,6 +40,9 @@ class Tensor {
   static Tensor random(Shape shape, std::uint64_t seed = 0);
   // Bytes that live as long as `owner`, in the layout of `dtype`. Fails when they are fewer than the shape needs.
   static Tensor view(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+  // A weight (rows, columns) of which there are only bytes in a backend's own order, as in a file of `galago pack`.
+  // Programs of that backend use it as the weight of a linear; nothing else can read it.
+  static Tensor packed(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
   // What failed operations return, so that a chain of calls carries its first error to the end.
   static Tensor failed(Error error);
   // A value of a graph under construction; used by trace().
@@ -59,7 +62,12 @@ class Tensor {
   const void* trace() const;
   int traced_value() const;
 
-  // The stored bytes; empty for traced and failed tensors.
+  // Made by packed().
+  bool is_packed() const;
+  // Where the stored or packed bytes begin, which tells one storage from another; nullptr for traced and failed
+  // tensors.
+  const std::byte* data() const;
+  // The stored bytes; empty for traced, packed and failed tensors.
   std::span<const std::byte> bytes() const;
   std::span<std::byte> mutable_bytes();        // empty for views
   std::span<const float> floats() const;       // empty unless f32 in memory

@@ -56,6 +56,24 @@ Status AtomicFile::write_zeros(std::uint64_t count) {
   return {};
 }
 
+Status AtomicFile::reserve(std::uint64_t bytes) {
+  const int failed = ::posix_fallocate(fd_, 0, static_cast<off_t>(bytes));
+  if (failed == 0) return {};
+  errno = failed;
+  return io_error(path_, fmt::format("reserve {} bytes for it", bytes));
+}
+
+Status AtomicFile::write_at(std::uint64_t offset, Bytes bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return io_error(path_, "write it");
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return {};
+}
+
 Status AtomicFile::commit() {
   if (::fsync(fd_) != 0) return io_error(path_, "write it");
   const int closed = ::close(std::exchange(fd_, -1));

@@ -21,6 +21,12 @@ class AtomicFile {
 
   Status write(Bytes bytes);
   Status write_zeros(std::uint64_t count);
+  // Takes `bytes` of disk from the start of the file, so that writing them cannot fail for want of space.
+  Status reserve(std::uint64_t bytes);
+  // Writes at a place of its own, whatever write() does; from any number of threads.
+  Status write_at(std::uint64_t offset, Bytes bytes) const;
+  // Where the content is until commit().
+  const std::string& temporary() const { return temporary_; }
   // Flushes to disk and renames over the final path.
   Status commit();
 

@@ -35,8 +35,8 @@ class Descriptor {
   int fd_;
 };
 
-// Opens a regular file for reading and tells its size.
-Result<std::uint64_t> regular_file_size(const Descriptor& file, const std::filesystem::path& path) {
+// Of a regular file; refuses others.
+Result<FileIdentity> identify(const Descriptor& file, const std::filesystem::path& path) {
   struct stat status;
   if (::fstat(file.get(), &status) != 0) return io_error(path, "examine it");
   if (S_ISDIR(status.st_mode)) {
@@ -45,7 +45,8 @@ Result<std::uint64_t> regular_file_size(const Descriptor& file, const std::files
   if (!S_ISREG(status.st_mode)) {
     return error(ErrorCode::kInvalidArgument, "{}: is not a regular file", path.string());
   }
-  return static_cast<std::uint64_t>(status.st_size);
+  return FileIdentity{status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
 }  // namespace
@@ -53,11 +54,12 @@ Result<std::uint64_t> regular_file_size(const Descriptor& file, const std::files
 Result<std::shared_ptr<const Mapping>> Mapping::open(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), kReadOnly));
   if (!file.valid()) return io_error(path, "open it");
-  GALAGO_TRY(const std::uint64_t size, regular_file_size(file, path));
-  if (size == 0) return std::shared_ptr<const Mapping>(new Mapping(path, {}));
+  GALAGO_TRY(const FileIdentity identity, identify(file, path));
+  const std::uint64_t size = identity.size;
+  if (size == 0) return std::shared_ptr<const Mapping>(new Mapping(path, identity, {}));
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (address == MAP_FAILED) return io_error(path, "map it");
-  return std::shared_ptr<const Mapping>(new Mapping(path, {static_cast<const std::byte*>(address), size}));
+  return std::shared_ptr<const Mapping>(new Mapping(path, identity, {static_cast<const std::byte*>(address), size}));
 }
 
 Mapping::~Mapping() {
@@ -74,7 +76,8 @@ void Mapping::release(Bytes part) const {
 Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
   const Descriptor file(::open(path.c_str(), kReadOnly));
   if (!file.valid()) return io_error(path, "open it");
-  GALAGO_TRY(const std::uint64_t size, regular_file_size(file, path));
+  GALAGO_TRY(const FileIdentity identity, identify(file, path));
+  const std::uint64_t size = identity.size;
   if (size > max_bytes) {
     return error(ErrorCode::kOutOfRange, "{}: is {} bytes; at most {} are read here", path.string(), size, max_bytes);
   }

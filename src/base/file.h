@@ -15,6 +15,12 @@ namespace galago {
 
 using Bytes = std::span<const std::byte>;
 
+// What tells a file from others and from what it was before.
+struct FileIdentity {
+  std::uint64_t inode = 0, size = 0;
+  std::int64_t changed_ns = 0;  // when its content was last written, since 1970
+};
+
 // A whole file mapped read-only; shared, because tensors point into it.
 class Mapping {
  public:
@@ -26,12 +32,16 @@ class Mapping {
 
   Bytes bytes() const { return bytes_; }
   const std::filesystem::path& path() const { return path_; }
+  // Of the file that is mapped, whatever its path names by now.
+  const FileIdentity& identity() const { return identity_; }
   // Lets the system drop the resident pages that lie wholly within `part` (a span inside bytes()).
   void release(Bytes part) const;
 
  private:
-  Mapping(std::filesystem::path path, Bytes bytes) : path_(std::move(path)), bytes_(bytes) {}
+  Mapping(std::filesystem::path path, FileIdentity identity, Bytes bytes)
+      : path_(std::move(path)), identity_(identity), bytes_(bytes) {}
   std::filesystem::path path_;
+  FileIdentity identity_;
   Bytes bytes_;
 };
 

@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/try.h"
 #include "formats/config_json.h"
-#include "formats/hf_folder.h"
 #include "formats/quote.h"
 
 namespace galago::formats {
@@ -21,28 +20,23 @@ void put_default_first(std::vector<NamedTemplate>& templates) {
 }
 
 // The templates that transformers keeps beside chat_template.jinja, in alphabetical order.
-Result<std::vector<NamedTemplate>> additional_templates(const std::filesystem::path& folder) {
-  constexpr std::string_view kFolder = "additional_chat_templates";
-  std::vector<std::string> names;
-  std::error_code failed;  // an absent or unreadable folder holds no templates
-  for (std::filesystem::directory_iterator at(folder / kFolder, failed), end; !failed && at != end;
-       at.increment(failed)) {
-    if (at->path().extension() == ".jinja" && names.size() < kMaxTemplates) names.push_back(at->path().stem().string());
-  }
-  std::ranges::sort(names);
+Result<std::vector<NamedTemplate>> additional_templates(const SideFiles& files) {
+  constexpr std::string_view kFolder = "additional_chat_templates", kExtension = ".jinja";
+  std::vector<std::string> names = files.list(kFolder, kExtension);
+  names.resize(std::min(names.size(), kMaxTemplates));
   std::vector<NamedTemplate> templates;
   for (const std::string& name : names) {
-    GALAGO_TRY(auto text, read_side_file(folder, fmt::format("{}/{}.jinja", kFolder, name)));
-    if (text) templates.push_back({name, std::move(*text)});
+    GALAGO_TRY(auto text, files.read(fmt::format("{}/{}", kFolder, name)));
+    if (text) templates.push_back({name.substr(0, name.size() - kExtension.size()), std::move(*text)});
   }
   return templates;
 }
 
 // The "chat_template" of a JSON file; none when the file or the member is absent.
-Result<std::vector<NamedTemplate>> templates_of_file(const std::filesystem::path& folder, std::string_view file) {
-  GALAGO_TRY(const auto text, read_side_file(folder, file));
+Result<std::vector<NamedTemplate>> templates_of_file(const SideFiles& files, std::string_view file) {
+  GALAGO_TRY(const auto text, files.read(file));
   if (!text) return std::vector<NamedTemplate>{};
-  const std::string source = (folder / file).string();
+  const std::string source = files.source(file);
   GALAGO_TRY(const Json json, parse_config(*text, source));
   const Json* member = galago::find(json, "chat_template");
   if (member == nullptr) return std::vector<NamedTemplate>{};
@@ -69,17 +63,17 @@ Result<std::vector<NamedTemplate>> gguf_chat_templates(const GgufMetadata& metad
   return templates;
 }
 
-Result<std::vector<NamedTemplate>> hf_chat_templates(const std::filesystem::path& folder) {
-  GALAGO_TRY(auto text, read_side_file(folder, "chat_template.jinja"));
+Result<std::vector<NamedTemplate>> hf_chat_templates(const SideFiles& files) {
+  GALAGO_TRY(auto text, files.read("chat_template.jinja"));
   if (text) {
     std::vector<NamedTemplate> templates = {{std::string(kDefault), std::move(*text)}};
-    GALAGO_TRY(auto more, additional_templates(folder));
+    GALAGO_TRY(auto more, additional_templates(files));
     std::ranges::move(more, std::back_inserter(templates));
     return templates;
   }
-  GALAGO_TRY(auto templates, templates_of_file(folder, "tokenizer_config.json"));
+  GALAGO_TRY(auto templates, templates_of_file(files, "tokenizer_config.json"));
   if (!templates.empty()) return templates;
-  return templates_of_file(folder, "chat_template.json");
+  return templates_of_file(files, "chat_template.json");
 }
 
 Result<std::vector<NamedTemplate>> chat_templates_from_json(const Json& member, std::string_view source) {

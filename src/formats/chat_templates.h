@@ -1,13 +1,13 @@
 // The chat templates a checkpoint brings, wherever it keeps them.
 #pragma once
 
-#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "formats/gguf_metadata.h"
+#include "formats/side_files.h"
 #include "galago/result.h"
 
 namespace galago::formats {
@@ -23,7 +23,7 @@ Result<std::vector<NamedTemplate>> gguf_chat_templates(const GgufMetadata& metad
 
 // chat_template.jinja with additional_chat_templates/NAME.jinja, else "chat_template" of tokenizer_config.json, else
 // that of chat_template.json.
-Result<std::vector<NamedTemplate>> hf_chat_templates(const std::filesystem::path& folder);
+Result<std::vector<NamedTemplate>> hf_chat_templates(const SideFiles& files);
 
 // A "chat_template" member: one template, or a list of {"name", "template"}. The default one comes first.
 Result<std::vector<NamedTemplate>> chat_templates_from_json(const nlohmann::ordered_json& member,

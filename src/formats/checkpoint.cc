@@ -57,12 +57,18 @@ Result<std::shared_ptr<const Checkpoint>> Checkpoint::open(const std::filesystem
 Result<std::shared_ptr<const Checkpoint>> Checkpoint::open_gguf(const std::filesystem::path& path) {
   GALAGO_TRY(GgufCheckpoint parts, open_gguf_files(path));
   const std::shared_ptr<Checkpoint> out(new Checkpoint);
-  GALAGO_TRY(out->architecture_, architecture_of(parts.metadata));
-  out->format_ = ContainerFormat::kGguf;
   out->path_ = path;
-  out->config_ = out->generation_config_ = empty_object();
   out->files_ = std::move(parts.files);
   out->metadata_ = std::move(parts.metadata);
+  SideFiles files(&out->metadata_, path.string());
+  GALAGO_TRY(HfConfigs configs, read_configs(files));
+  if (configs.config != nullptr) {  // what `galago pack` made of a Hugging Face folder
+    GALAGO_CHECK(out->adopt(std::move(files), std::move(configs)));
+  } else {
+    GALAGO_TRY(out->architecture_, architecture_of(out->metadata_));
+    out->config_ = out->generation_config_ = empty_object();
+  }
+  GALAGO_TRY(out->packed_, take_packed_part(parts.tensors, path.string()));
   out->tensors_ = std::move(parts.tensors);
   out->index_tensors();
   return std::shared_ptr<const Checkpoint>(out);
@@ -73,18 +79,23 @@ Result<std::shared_ptr<const Checkpoint>> Checkpoint::open_hf(const std::filesys
   const bool folder = std::filesystem::is_directory(path, failed);
   GALAGO_TRY(HfFolder parts, folder ? open_hf_folder(path) : open_hf_file(path));
   const std::shared_ptr<Checkpoint> out(new Checkpoint);
-  const std::string source = (parts.folder / "config.json").string();
-  GALAGO_TRY(out->architecture_, get_string(*parts.config, "model_type", "", source));
-  out->format_ = ContainerFormat::kHuggingFace;
   out->path_ = path;
-  out->folder_ = parts.folder;
-  out->config_ = std::move(parts.config);
-  out->generation_config_ = std::move(parts.generation_config);
+  GALAGO_CHECK(out->adopt(std::move(parts.files), std::move(parts.configs)));
   out->files_ = std::move(parts.weights.files);
   out->tensors_ = std::move(parts.weights.tensors);
   out->unsupported_ = std::move(parts.weights.unsupported);
   out->index_tensors();
   return std::shared_ptr<const Checkpoint>(out);
+}
+
+// Becomes a Hugging Face checkpoint with these files.
+Status Checkpoint::adopt(SideFiles files, HfConfigs configs) {
+  GALAGO_TRY(architecture_, get_string(*configs.config, "model_type", "", files.source("config.json")));
+  format_ = ContainerFormat::kHuggingFace;
+  side_files_ = std::move(files);
+  config_ = std::move(configs.config);
+  generation_config_ = std::move(configs.generation);
+  return {};
 }
 
 void Checkpoint::index_tensors() {
@@ -112,11 +123,11 @@ Result<const StoredTensor*> Checkpoint::tensor(std::string_view name) const {
 
 Result<std::optional<std::string>> Checkpoint::side_file(std::string_view file_name) const {
   if (format_ == ContainerFormat::kGguf) return std::optional<std::string>();
-  return read_side_file(folder_, file_name);
+  return side_files_.read(file_name);
 }
 
 Result<std::vector<NamedTemplate>> Checkpoint::chat_templates() const {
-  return format_ == ContainerFormat::kGguf ? gguf_chat_templates(metadata_) : hf_chat_templates(folder_);
+  return format_ == ContainerFormat::kGguf ? gguf_chat_templates(metadata_) : hf_chat_templates(side_files_);
 }
 
 Result<std::optional<std::string>> Checkpoint::chat_template(std::string_view name) const {

@@ -15,6 +15,8 @@
 #include "base/file.h"
 #include "formats/chat_templates.h"
 #include "formats/gguf_metadata.h"
+#include "formats/hf_folder.h"
+#include "formats/packed_part.h"
 #include "formats/stored_tensor.h"
 #include "galago/result.h"
 
@@ -47,12 +49,18 @@ class Checkpoint {
   Result<const StoredTensor*> tensor(std::string_view name) const;
   std::span<const UnsupportedTensor> unsupported_tensors() const { return unsupported_; }
 
+  // What `galago pack` put into the file; nullptr in other files.
+  const PackedPart* packed() const { return packed_ ? &*packed_ : nullptr; }
+
   // The mapped files, in the order of their tensors.
   std::span<const std::shared_ptr<const Mapping>> files() const { return files_; }
 
   // A text file of a Hugging Face folder ("tokenizer.json", "vision_tower/config.json"); nothing when it is not there
   // or the checkpoint is a GGUF. Names that lead out of the folder are refused.
   Result<std::optional<std::string>> side_file(std::string_view file_name) const;
+
+  // All that side_file() may be asked for; none of a GGUF.
+  Result<std::vector<SideFile>> side_files() const { return side_files_.all(); }
 
   // All chat templates, the default one first. GGUF: tokenizer.chat_template and its named variants. Hugging Face:
   // chat_template.jinja and additional_chat_templates/, else tokenizer_config.json, else chat_template.json.
@@ -64,11 +72,12 @@ class Checkpoint {
   Checkpoint() = default;
   static Result<std::shared_ptr<const Checkpoint>> open_gguf(const std::filesystem::path& path);
   static Result<std::shared_ptr<const Checkpoint>> open_hf(const std::filesystem::path& path);
+  Status adopt(SideFiles files, HfConfigs configs);
   void index_tensors();
 
   ContainerFormat format_ = ContainerFormat::kGguf;
   std::filesystem::path path_;
-  std::filesystem::path folder_;  // where side files are looked up; empty for GGUF
+  SideFiles side_files_;
   std::string architecture_;
   std::shared_ptr<const Json> config_;
   std::shared_ptr<const Json> generation_config_;
@@ -76,6 +85,7 @@ class Checkpoint {
   GgufMetadata metadata_;
   std::vector<StoredTensor> tensors_;
   std::vector<UnsupportedTensor> unsupported_;
+  std::optional<PackedPart> packed_;
   std::vector<std::uint32_t> by_name_;  // indices of tensors_, sorted by name
 };
 

@@ -21,6 +21,8 @@ class GgufCursor {
 
   std::uint64_t offset() const { return at_; }
   std::uint64_t left() const { return bytes_.size() - at_; }
+  // `count` is at most left().
+  void skip(std::uint64_t count) { at_ += count; }
   // What is being read, for errors; must outlive the reads.
   void set_field(std::string_view field) { field_ = field; }
 

@@ -5,7 +5,6 @@
 #include "base/try.h"
 #include "formats/config_json.h"
 #include "formats/quote.h"
-#include "formats/safe_name.h"
 
 namespace galago::formats {
 namespace {
@@ -57,50 +56,39 @@ Result<SafetensorsCheckpoint> open_weights(const std::filesystem::path& folder) 
   return no_weights(folder);
 }
 
-// A JSON object of the folder; nullptr when the file is absent.
-Result<std::shared_ptr<const Json>> read_config(const std::filesystem::path& folder, std::string_view name) {
-  GALAGO_TRY(const auto text, read_side_file(folder, name));
+// A JSON object; nullptr when the file is absent.
+Result<std::shared_ptr<const Json>> read_config(const SideFiles& files, std::string_view name) {
+  GALAGO_TRY(const auto text, files.read(name));
   if (!text) return std::shared_ptr<const Json>();
-  GALAGO_TRY(Json value, parse_config(*text, (folder / name).string()));
+  GALAGO_TRY(Json value, parse_config(*text, files.source(name)));
   return std::make_shared<const Json>(std::move(value));
-}
-
-Result<HfFolder> read_configs(const std::filesystem::path& folder) {
-  HfFolder out;
-  out.folder = folder;
-  GALAGO_TRY(out.config, read_config(folder, "config.json"));
-  GALAGO_TRY(out.generation_config, read_config(folder, "generation_config.json"));
-  const auto empty = std::make_shared<const Json>(Json::object());
-  if (out.generation_config == nullptr) out.generation_config = empty;
-  return out;
 }
 
 }  // namespace
 
+Result<HfConfigs> read_configs(const SideFiles& files) {
+  HfConfigs out;
+  GALAGO_TRY(out.config, read_config(files, "config.json"));
+  GALAGO_TRY(out.generation, read_config(files, "generation_config.json"));
+  if (out.generation == nullptr) out.generation = std::make_shared<const Json>(Json::object());
+  return out;
+}
+
 Result<HfFolder> open_hf_folder(const std::filesystem::path& folder) {
-  GALAGO_TRY(HfFolder out, read_configs(folder));
-  if (out.config == nullptr) return no_config(folder);
+  HfFolder out{.files = SideFiles(folder)};
+  GALAGO_TRY(out.configs, read_configs(out.files));
+  if (out.configs.config == nullptr) return no_config(folder);
   GALAGO_TRY(out.weights, open_weights(folder));
   return out;
 }
 
 Result<HfFolder> open_hf_file(const std::filesystem::path& file) {
   GALAGO_TRY(SafetensorsCheckpoint weights, open_safetensors(file));
-  GALAGO_TRY(HfFolder out, read_configs(file.parent_path()));
-  if (out.config == nullptr) out.config = std::make_shared<const Json>(Json::object());
+  HfFolder out{.files = SideFiles(file.parent_path())};
+  GALAGO_TRY(out.configs, read_configs(out.files));
+  if (out.configs.config == nullptr) out.configs.config = std::make_shared<const Json>(Json::object());
   out.weights = std::move(weights);
   return out;
-}
-
-Result<std::optional<std::string>> read_side_file(const std::filesystem::path& folder, std::string_view name) {
-  if (!is_relative_path(name)) {
-    return error(ErrorCode::kInvalidArgument, "{}: {} is no name of a file inside this folder", folder.string(),
-                 quote(name));
-  }
-  auto text = read_text(folder / name);
-  if (text.ok()) return std::optional<std::string>(std::move(*text));
-  if (text.error().code == ErrorCode::kNotFound) return std::optional<std::string>();
-  return text.error();
 }
 
 }  // namespace galago::formats

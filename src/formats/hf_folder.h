@@ -4,19 +4,22 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "formats/safetensors.h"
+#include "formats/side_files.h"
 #include "galago/result.h"
 
 namespace galago::formats {
 
+struct HfConfigs {
+  std::shared_ptr<const nlohmann::ordered_json> config;      // nullptr when there is no config.json
+  std::shared_ptr<const nlohmann::ordered_json> generation;  // {} when there is no generation_config.json
+};
+Result<HfConfigs> read_configs(const SideFiles& files);
+
 struct HfFolder {
-  std::filesystem::path folder;
-  std::shared_ptr<const nlohmann::ordered_json> config;             // {} when a lone .safetensors file has none
-  std::shared_ptr<const nlohmann::ordered_json> generation_config;  // {} when absent
+  SideFiles files;
+  HfConfigs configs;  // of a lone .safetensors file {} when there is no config.json
   SafetensorsCheckpoint weights;
 };
 
@@ -24,8 +27,5 @@ struct HfFolder {
 Result<HfFolder> open_hf_folder(const std::filesystem::path& folder);
 // A lone file; config.json and generation_config.json are read when they lie beside it.
 Result<HfFolder> open_hf_file(const std::filesystem::path& file);
-
-// A text file inside the folder by its relative path; nothing when it is not there. Refuses paths that lead out.
-Result<std::optional<std::string>> read_side_file(const std::filesystem::path& folder, std::string_view name);
 
 }  // namespace galago::formats

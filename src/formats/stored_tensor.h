@@ -17,6 +17,9 @@ struct StoredTensor {
   std::vector<std::int64_t> shape;      // row-major, outermost first, as PyTorch has it (GGUF stores the reverse)
   Bytes data;                           // exactly the bytes of dtype x shape; may be unaligned in safetensors files
   std::shared_ptr<const Mapping> file;  // keeps `data` alive; null when parsed from memory
+  Bytes packed{};                       // in a file of `galago pack`: `data` in a backend's order, instead of `data`
+
+  std::uint64_t stored_bytes() const { return data.empty() ? packed.size() : data.size(); }
 };
 
 // A tensor whose element type the engine cannot read (float8, u16, ...): listed, refused when used.

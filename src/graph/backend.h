@@ -51,6 +51,8 @@ class Backend {
   virtual std::string layout(const Value& weight) const = 0;
   // Bytes of scratch that a node needs while it runs.
   virtual std::int64_t scratch_bytes(const Node& node, const Graph& graph) const = 0;
+  // Packs at once what the graphs that will be compiled ask for, so that a cache sees all of it together.
+  virtual Status pack(std::span<const Graph> graphs) = 0;
   // Packs what the graph's `layout`s ask for (once per weight and backend) and compiles.
   virtual Result<std::unique_ptr<Program>> compile(Graph graph) = 0;
 };

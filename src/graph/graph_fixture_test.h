@@ -29,6 +29,7 @@ class AskedBackend : public Backend {
     return weight.type.shape.dim(0).bound() % 2 == 0 ? name_ + " tiles" : "";
   }
   std::int64_t scratch_bytes(const Node&, const Graph&) const override { return 0; }
+  Status pack(std::span<const Graph>) override { return {}; }
   Result<std::unique_ptr<Program>> compile(Graph) override { return Error{ErrorCode::kUnsupported, "asked only"}; }
 
  private:

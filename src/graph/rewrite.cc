@@ -49,9 +49,27 @@ bool leaves(const Graph& graph, const Uses& uses, std::span<const int> members, 
          std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
 }
 
+// What reads and computes the values of `members` once `fused` at `place` stands for them.
+void update_uses(const Graph& graph, Uses& uses, std::span<const int> members, int place, const Node& fused) {
+  for (const int m : members) {
+    const Node& node = graph.nodes[static_cast<std::size_t>(m)];
+    for (const ValueId id : node.outputs) uses.producer[static_cast<std::size_t>(id)] = -1;
+    for (const auto* ids : {&node.inputs, &node.outputs}) {
+      for (const ValueId id : *ids) {
+        std::erase_if(uses.readers[static_cast<std::size_t>(id)], [&](int n) { return contains(members, n); });
+      }
+    }
+  }
+  for (const ValueId id : fused.outputs) uses.producer[static_cast<std::size_t>(id)] = place;
+  for (const ValueId id : fused.inputs) {
+    auto& readers = uses.readers[static_cast<std::size_t>(id)];
+    readers.insert(std::lower_bound(readers.begin(), readers.end(), place), place);
+  }
+}
+
 }  // namespace
 
-void fuse(Graph& graph, const Uses& uses, std::span<const int> members, std::string pattern, bool at_first) {
+void fuse(Graph& graph, Uses& uses, std::span<const int> members, std::string pattern, bool at_first) {
   auto body = std::make_shared<Graph>();
   body->name = kFragmentName;
   body->states = graph.states;
@@ -79,15 +97,16 @@ void fuse(Graph& graph, const Uses& uses, std::span<const int> members, std::str
   }
   fused_node.op = Fused{std::move(pattern), std::move(body)};
   const int place = at_first ? members.front() : members.back();
-  std::vector<Node> nodes;
-  for (int n = 0; n < static_cast<int>(graph.nodes.size()); ++n) {
-    if (n == place) {
-      nodes.push_back(std::move(fused_node));
-    } else if (!contains(members, n)) {
-      nodes.push_back(std::move(graph.nodes[static_cast<std::size_t>(n)]));
-    }
-  }
-  graph.nodes = std::move(nodes);
+  update_uses(graph, uses, members, place, fused_node);
+  for (const int m : members) graph.nodes[static_cast<std::size_t>(m)] = Node{};
+  graph.nodes[static_cast<std::size_t>(place)] = std::move(fused_node);
+}
+
+void close_holes(Graph& graph) {
+  std::erase_if(graph.nodes, [](const Node& node) {
+    const auto* plain = std::get_if<ops::AnyOp>(&node.op);
+    return plain != nullptr && std::holds_alternative<std::monostate>(*plain);
+  });
 }
 
 bool can_fuse(const Graph& graph, const Uses& uses, std::span<const int> members, bool at_first) {

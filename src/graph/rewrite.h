@@ -8,11 +8,12 @@
 
 namespace galago::graph {
 
-// `uses` are those of the graph as it is: rebuild them after each fuse().
 // Replaces the nodes at `members` (ascending) by one fused node at the place of the last of them, or of the first when
 // `at_first`. Values that only members read become internal to the body. The caller makes sure that every outside
-// input is computed before that place, and every outside reader comes after it; can_fuse() tells.
-void fuse(Graph& graph, const Uses& uses, std::span<const int> members, std::string pattern, bool at_first);
+// input is computed before that place, and every outside reader comes after it; can_fuse() tells. The other members
+// become holes, so that the numbers of nodes stay; `uses` follows. close_holes() comes after the last fuse().
+void fuse(Graph& graph, Uses& uses, std::span<const int> members, std::string pattern, bool at_first);
+void close_holes(Graph& graph);
 bool can_fuse(const Graph& graph, const Uses& uses, std::span<const int> members, bool at_first);
 
 // Every reader of `from`, and the graph's outputs, read `to` instead.

@@ -8,6 +8,9 @@ namespace galago::models {
 namespace {
 
 Tensor as_tensor(const formats::StoredTensor& stored) {
+  if (!stored.packed.empty()) {
+    return Tensor::packed(stored.dtype, Shape::of(stored.shape), stored.packed, stored.file).with_name(stored.name);
+  }
   return Tensor::view(stored.dtype, Shape::of(stored.shape), stored.data, stored.file).with_name(stored.name);
 }
 

@@ -47,6 +47,10 @@ Status load_parameter(ParameterSlot& slot, const WeightSource& source, const std
     return error(ErrorCode::kCorrupt, "{}: the tensor \"{}\" has the shape {}; the model's configuration asks for {}",
                  source.description(), name, found->shape().to_string(), slot.shape.to_string());
   }
+  if (slot.widen && found->is_packed()) {
+    return error(ErrorCode::kCorrupt, "{}: the tensor \"{}\" is packed, but its values are needed as they are",
+                 source.description(), name);
+  }
   if (slot.widen && found->dtype() != DType::kF32) {
     found = widened(*found);
     if (!found->ok()) return found->error();

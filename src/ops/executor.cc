@@ -20,6 +20,14 @@ Error traced_input(const AnyOp& op, std::size_t index, const Tensor& tensor) {
                name(op), index, tensor.type().to_string());
 }
 
+Error packed_input(const AnyOp& op, std::size_t index, const Tensor& tensor) {
+  return error(
+      ErrorCode::kUnsupported,
+      "{}: input {} ({}) is packed for programs, so it cannot be computed with op by op; use the model that it "
+      "was packed from",
+      name(op), index, tensor.name());
+}
+
 class ReferenceExecutor : public Executor {
  public:
   std::vector<Tensor> run(const AnyOp& op, std::span<const Tensor> inputs, const StepView* step) override {
@@ -38,6 +46,7 @@ class ReferenceExecutor : public Executor {
     std::vector<Tensor> arrays;  // own the copies that `views` points into
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i].trace() != nullptr) return traced_input(op, i, inputs[i]);
+      if (inputs[i].is_packed()) return packed_input(op, i, inputs[i]);
       types.push_back(inputs[i].type());
     }
     GALAGO_TRY(const TensorTypes output_types, infer(op, types));

@@ -1,6 +1,8 @@
 #include "runtime/engine.h"
 
 #include <algorithm>
+#include <future>
+#include <system_error>
 
 #include "base/clock.h"
 #include "base/cpu_topology.h"
@@ -8,6 +10,8 @@
 #include "base/json.h"
 #include "base/try.h"
 #include "models/registry.h"
+#include "runtime/pack_cache.h"
+#include "runtime/standalone_storage.h"
 #include "runtime/tokenizer_source.h"
 
 namespace galago::runtime {
@@ -48,9 +52,26 @@ Status read_option(const Json& config, std::string_view key, T& out) {
   return {};
 }
 
+// Runs `work` on a thread of its own, or, where there shall be or is none, when its result is asked for.
+template <class Work>
+std::future<std::invoke_result_t<Work>> begin(bool beside, Work work) {
+  if (beside) {
+    try {
+      return std::async(std::launch::async, work);
+    } catch (const std::system_error&) {  // the system has no more threads
+    }
+  }
+  return std::async(std::launch::deferred, work);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& path, const ModelOptions& options) {
+  return open(path, options, nullptr);
+}
+
+Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& path, const ModelOptions& options,
+                                                   const MakeStorage& make_storage) {
   const auto start = Clock::now();
   if (options.prefill_chunk < 1 || options.prefill_chunk > kMaxPrefillChunk) {
     return error(ErrorCode::kInvalidArgument, "the prefill chunk is {} tokens; 1 to {} are possible",
@@ -61,23 +82,48 @@ Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& 
   engine->n_threads_ = options.n_threads > 0 ? options.n_threads : default_threads();
   engine->limits_.prefill_tokens = options.prefill_chunk;
   GALAGO_TRY(engine->checkpoint_, formats::Checkpoint::open(path));
+  // The tokenizer is a third of a small model's loading and needs nothing of the model: it is made beside it.
+  auto tokenizer =
+      begin(engine->n_threads_ > 1, [checkpoint = engine->checkpoint_] { return load_tokenizer(*checkpoint); });
   GALAGO_TRY(engine->model_, models::build_model(engine->checkpoint_));
-  if (auto tokenizer = load_tokenizer(*engine->checkpoint_); tokenizer.ok()) {
-    engine->tokenizer_ = std::move(tokenizer).value();
-  } else if (tokenizer.error().code == ErrorCode::kNotFound) {
-    engine->no_tokenizer_ = std::move(tokenizer).error();
-  } else {
-    return std::move(tokenizer).error();
-  }
+  GALAGO_CHECK(engine->compile(options, make_storage));
+  GALAGO_CHECK(engine->take_tokenizer(tokenizer.get()));
   GALAGO_TRY(engine->chat_template_, load_chat_template(*engine->checkpoint_, engine->model_->default_chat_template()));
   GALAGO_CHECK(engine->read_generation_config());
-  GALAGO_TRY(engine->backend_,
-             cpu::CpuBackend::create(backend_options(options, engine->n_threads_, engine->checkpoint_)));
-  GALAGO_TRY(engine->programs_,
-             ProgramSet::compile(*engine->model_, *engine->backend_, engine->limits_, /*taps=*/false));
   engine->describe();
   engine->load_seconds_ = seconds_since(start);
   return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+Status Engine::take_tokenizer(Result<text::Tokenizer> tokenizer) {
+  if (tokenizer.ok()) {
+    tokenizer_ = std::move(tokenizer).value();
+  } else if (tokenizer.error().code == ErrorCode::kNotFound) {
+    no_tokenizer_ = std::move(tokenizer).error();
+  } else {
+    return std::move(tokenizer).error();
+  }
+  return {};
+}
+
+Status Engine::compile(const ModelOptions& options, const MakeStorage& make_storage) {
+  cpu::CpuOptions cpu = backend_options(options, n_threads_, checkpoint_);
+  GALAGO_TRY(cpu.kernels, cpu::choose_kernels());
+  std::shared_ptr<PackFileStorage> cache;
+  if (make_storage) {
+    GALAGO_TRY(cpu.storage, make_storage(checkpoint_, cpu.kernels->isa));
+  } else if (checkpoint_->packed() != nullptr) {
+    GALAGO_TRY(cpu.storage, open_standalone(checkpoint_, cpu.kernels->isa));
+  } else {
+    GALAGO_TRY(const PackCacheOptions resolved, resolve(options.pack_cache));
+    if (resolved.enabled) cpu.storage = cache = open_pack_cache(checkpoint_, cpu.kernels->isa, resolved, n_threads_);
+  }
+  GALAGO_TRY(backend_, cpu::CpuBackend::create(std::move(cpu)));
+  GALAGO_TRY(programs_, ProgramSet::compile(*model_, *backend_, limits_, /*taps=*/false));
+  packing_report_ = cache != nullptr                   ? finish(*cache)
+                    : checkpoint_->packed() != nullptr ? "as the file has them"
+                                                       : "in memory";
+  return {};
 }
 
 Status Engine::read_generation_config() {

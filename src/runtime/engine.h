@@ -1,6 +1,7 @@
 // A loaded model: checkpoint, tokenizer, template, programs. Shared by sessions and immutable.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,11 @@ class Engine {
  public:
   // Maps, builds, traces, compiles and packs. A checkpoint without a tokenizer opens too; what needs one then says so.
   static Result<std::shared_ptr<const Engine>> open(const std::filesystem::path& path, const ModelOptions& options);
+  // The same with packed weights in a storage of the caller's, made for the checkpoint and the instruction set.
+  using MakeStorage = std::function<Result<std::shared_ptr<cpu::PackStorage>>(
+      const std::shared_ptr<const formats::Checkpoint>&, const std::string& isa)>;
+  static Result<std::shared_ptr<const Engine>> open(const std::filesystem::path& path, const ModelOptions& options,
+                                                    const MakeStorage& make_storage);
 
   const ModelDescription& description() const { return description_; }
   const formats::Checkpoint& checkpoint() const { return *checkpoint_; }
@@ -31,6 +37,8 @@ class Engine {
   Precision precision() const { return precision_; }
   int n_threads() const { return n_threads_; }
   double load_seconds() const { return load_seconds_; }
+  // Where the packed weights are, for people: "mapped from PATH", "in memory (why)".
+  const std::string& packing_report() const { return packing_report_; }
 
   Result<const text::Tokenizer*> tokenizer() const;
   // Nothing when neither the checkpoint nor its architecture brings one.
@@ -49,6 +57,8 @@ class Engine {
 
  private:
   Engine() = default;
+  Status take_tokenizer(Result<text::Tokenizer> tokenizer);
+  Status compile(const ModelOptions& options, const MakeStorage& make_storage);
   Status read_generation_config();
   void describe();
 
@@ -63,6 +73,7 @@ class Engine {
   Precision precision_ = Precision::kFast;
   int n_threads_ = 1;
   double load_seconds_ = 0;
+  std::string packing_report_;
   SamplingSettings sampling_defaults_;
   std::vector<std::int32_t> end_tokens_;  // of generation_config.json, beside the tokenizer's
   ModelDescription description_;

@@ -41,12 +41,19 @@ Result<std::shared_ptr<const ProgramSet>> ProgramSet::compile(const models::Mode
                                                               const models::EntryLimits& limits, bool taps) {
   auto set = std::make_shared<ProgramSet>();
   const graph::Backend* const backends[] = {&backend};
-  for (const models::Entry& entry : model.entries(limits)) {
+  const std::vector<models::Entry> entries = model.entries(limits);
+  std::vector<graph::Graph> graphs;
+  for (const models::Entry& entry : entries) {
     GALAGO_TRY(graph::Graph graph, models::trace_entry(model, entry, taps));
     GALAGO_TRY(graph, graph::run_passes(std::move(graph), backends));
-    Item item{.name = entry.name, .inputs = entry.inputs, .output_names = graph.output_names};
+    graphs.push_back(std::move(graph));
+  }
+  GALAGO_CHECK(backend.pack(graphs));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const graph::Graph& graph = graphs[i];
+    Item item{.name = entries[i].name, .inputs = entries[i].inputs, .output_names = graph.output_names};
     for (const graph::ValueId id : graph.outputs) item.output_shapes.push_back(graph.value(id).type.shape);
-    GALAGO_TRY(item.program, backend.compile(std::move(graph)));
+    GALAGO_TRY(item.program, backend.compile(std::move(graphs[i])));
     set->items_.push_back(std::move(item));
   }
   return std::shared_ptr<const ProgramSet>(std::move(set));

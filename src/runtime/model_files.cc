@@ -57,16 +57,18 @@ std::optional<fs::path> find_by_name(const fs::path& folder, std::string_view na
   return is_there(file) ? file : folder / matches[0];
 }
 
+fs::path home_folder() {
+  if (const char* home = std::getenv("GALAGO_HOME"); home != nullptr && *home != '\0') return home;
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0')
+    return fs::path(data) / "galago";
+  const char* home = std::getenv("HOME");
+  return fs::path(home != nullptr ? home : ".") / ".local" / "share" / "galago";
+}
+
 }  // namespace
 
-fs::path model_folder() {
-  if (const char* home = std::getenv("GALAGO_HOME"); home != nullptr && *home != '\0') return fs::path(home) / "models";
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0') {
-    return fs::path(data) / "galago" / "models";
-  }
-  const char* home = std::getenv("HOME");
-  return fs::path(home != nullptr ? home : ".") / ".local" / "share" / "galago" / "models";
-}
+fs::path model_folder() { return home_folder() / "models"; }
+fs::path pack_cache_folder() { return home_folder() / "packed"; }
 
 Result<fs::path> find_model(std::string_view model) {
   const fs::path folder = model_folder();

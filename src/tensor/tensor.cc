@@ -19,6 +19,7 @@ struct Tensor::Impl {
   const std::byte* data = nullptr;
   std::size_t size_bytes = 0;
   bool writable = false;
+  bool packed = false;
   RowOrder row_order;
   const void* trace = nullptr;
   int traced_value = -1;
@@ -136,6 +137,21 @@ Tensor Tensor::view(DType dtype, Shape shape, std::span<const std::byte> bytes, 
   return Tensor(std::move(impl));
 }
 
+Tensor Tensor::packed(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+  if (shape.rank() != 2) {
+    return failed(
+        galago::error(ErrorCode::kCorrupt, "a packed weight of shape {}; two sizes are expected", shape.to_string()));
+  }
+  if (auto needed = storage_bytes(dtype, shape); !needed.ok()) return failed(std::move(needed).error());
+  auto impl = std::make_shared<Impl>();
+  impl->type = {dtype, std::move(shape)};
+  impl->owner = std::move(owner);
+  impl->data = bytes.data();
+  impl->size_bytes = bytes.size();
+  impl->packed = true;
+  return Tensor(std::move(impl));
+}
+
 bool Tensor::ok() const { return impl_ != nullptr && !impl_->failure; }
 
 const Error& Tensor::error() const {
@@ -156,8 +172,11 @@ std::int64_t Tensor::size(int index) const {
 const void* Tensor::trace() const { return impl_ == nullptr ? nullptr : impl_->trace; }
 int Tensor::traced_value() const { return impl_ == nullptr ? -1 : impl_->traced_value; }
 
+bool Tensor::is_packed() const { return ok() && impl_->packed; }
+const std::byte* Tensor::data() const { return ok() ? impl_->data : nullptr; }
+
 std::span<const std::byte> Tensor::bytes() const {
-  if (!ok() || impl_->data == nullptr) return {};
+  if (!ok() || impl_->data == nullptr || impl_->packed) return {};
   return {impl_->data, impl_->size_bytes};
 }
 
@@ -196,7 +215,7 @@ const std::string& Tensor::name() const {
 
 Tensor Tensor::with_shape(Shape shape) const {
   if (!ok()) return *this;
-  if (!shape.is_constant() || shape.max_elements() != this->shape().max_elements() || row_order() ||
+  if (!shape.is_constant() || shape.max_elements() != this->shape().max_elements() || row_order() || is_packed() ||
       trace() != nullptr) {
     return failed(galago::error(ErrorCode::kInvalidArgument, "{}: {} cannot be seen as {}", name(),
                                 this->shape().to_string(), shape.to_string()));

@@ -67,7 +67,7 @@ class Case(unittest.TestCase):
 
 
 class Usage(Case):
-    COMMANDS = ("run", "chat", "inspect", "tokenize", "template")
+    COMMANDS = ("run", "chat", "inspect", "tokenize", "template", "pack", "cache")
 
     def test_help_and_version(self) -> None:
         self.assertRegex(self.succeed("--version"), rb"^galago \d+\.\d+\.\d+\n$")
@@ -106,6 +106,11 @@ class Usage(Case):
             (["tokenize", "model", "text", "--file", "f"], "not both"),
             (["template", "model"], "--messages"),
             (["inspect"], "which file?"),
+            (["pack", "in"], "OUT"),
+            (["cache", "list"], "ACTION"),
+            (["cache", "rm"], "--all"),
+            (["cache", "ls", "name"], "ls takes no names"),
+            (["cache", "verify", "--all"], "--all is for rm"),
         ):
             with self.subTest(arguments=arguments):
                 done = self.run_galago(*arguments)
@@ -318,6 +323,129 @@ class Hostile(Case):
             ["sh", "-c", 'exec "$0" inspect "$1" >&-', GALAGO, model], stderr=subprocess.PIPE, check=False
         )
         self.one_line(closed, 1, "standard output")
+
+
+class Cache(Case):
+    """Packed weights on disk, and standalone files, with a tiny model of random weights."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.model = self.folder / "tiny"
+        shutil.copytree(ROOT / "tests/data/goldens/multimodal/mobilevlm_v2", self.model)
+        self.environment = {key: value for key, value in os.environ.items() if key != "GALAGO_PACK_CACHE"}
+        self.environment["GALAGO_HOME"] = str(self.folder / "home")
+        self.packed = self.folder / "home" / "packed"
+
+    def run_galago(
+        self, *arguments: str | bytes | Path, stdin: bytes = b"", **options: Any
+    ) -> subprocess.CompletedProcess[bytes]:
+        return super().run_galago(*arguments, stdin=stdin, **{"env": self.environment} | options)
+
+    def answer(self, model: Path, *options: str) -> tuple[str, str]:
+        """The text, and where the packed weights were."""
+        asked = ("run", "--json", "--raw", "-n", "8", "--temp", "0", "--ignore-eos", "-m", model, *options, "Once upon")
+        answer = json.loads(self.succeed(*asked))
+        return answer["text"], answer["packed_weights"]
+
+    def listed(self) -> list[dict[str, Any]]:
+        return json.loads(self.succeed("cache", "ls", "--json"))["packs"]
+
+    def test_second_start_maps(self) -> None:
+        text, where = self.answer(self.model, "--no-pack-cache")
+        self.assertEqual(where, "in memory")
+        self.assertFalse(self.packed.exists())
+        self.assertEqual(self.answer(self.model)[0], text)
+        again, where = self.answer(self.model)
+        self.assertEqual(again, text)
+        self.assertTrue(where.startswith(f"mapped from {self.packed}"), where)
+        stats = self.run_galago("run", "--stats", "--raw", "-n", "1", "-m", self.model, "x").stderr
+        self.assertIn(b"packed weights   mapped from", stats)
+
+    def test_variable(self) -> None:
+        self.environment["GALAGO_PACK_CACHE"] = "off"
+        self.assertEqual(self.answer(self.model)[1], "in memory")
+        self.environment["GALAGO_PACK_CACHE"] = "1K"
+        self.assertIn("the cache may take 1024", self.answer(self.model)[1])
+        self.environment["GALAGO_PACK_CACHE"] = "much"
+        self.fail_with("GALAGO_PACK_CACHE=much", "8G", arguments=["run", "-m", self.model, "x"])
+        self.assertFalse(self.packed.exists())
+
+    def test_list_and_remove(self) -> None:
+        self.assertEqual(self.listed(), [])
+        self.assertIn(b"0 files", self.succeed("cache", "ls"))
+        self.answer(self.model)
+        (pack,) = self.listed()
+        self.assertEqual((pack["state"], pack["source"]), ("fresh", str(self.model)))
+        self.assertEqual(pack["bytes"], Path(pack["file"]).stat().st_size)
+        lines = self.succeed("cache", "ls").decode().splitlines()
+        self.assertEqual(lines[0].split(), ["name", "isa", "size", "age", "state"])
+        self.assertTrue(lines[1].startswith("tiny-") and lines[1].endswith("fresh"), lines)
+        os.utime(self.model / "model.safetensors", (1, 1))
+        self.assertEqual(self.listed()[0]["state"], "stale")
+        shutil.rmtree(self.model)
+        self.assertEqual(self.listed()[0]["state"], "orphan")
+        self.fail_with('"none"', arguments=["cache", "rm", "none"])
+        self.succeed("cache", "rm", "tiny")
+        self.assertEqual(self.listed(), [])
+
+    def test_verify_finds_what_a_start_does_not(self) -> None:
+        self.answer(self.model)
+        self.assertIn(b"equals its packed source (fresh)", self.succeed("cache", "verify"))
+        path = Path(self.listed()[0]["file"])
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        done = self.run_galago("cache", "verify", "tiny")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"is damaged", done.stderr)
+        found = json.loads(self.run_galago("cache", "verify", "--json").stdout)
+        self.assertEqual((found["ok"], found["packs"][0]["ok"]), (False, False))
+        path.write_bytes(content[:1000])
+        self.assertEqual(self.listed()[0]["state"], "damaged")
+        self.assertEqual(self.run_galago("cache", "verify").returncode, 1)
+        (self.packed / "x-avx2-0.pack.1-0.tmp").write_bytes(b"left by a killed process")
+        self.succeed("cache", "rm", "--all")
+        self.assertEqual(list(self.packed.iterdir()), [])
+
+    def test_many_first_starts(self) -> None:
+        text = self.answer(self.model, "--no-pack-cache")[0]
+        command = ["run", "--raw", "-n", "8", "--temp", "0", "--ignore-eos", "-m", self.model, "Once upon"]
+        running = [
+            subprocess.Popen([GALAGO, *command], stdout=subprocess.PIPE, env=self.environment) for _ in range(4)
+        ]
+        for process in running:
+            self.assertEqual(process.communicate()[0].decode().rstrip("\n"), text.rstrip("\n"))
+            self.assertEqual(process.returncode, 0)
+        self.assertEqual(len(list(self.packed.iterdir())), 1)
+        self.succeed("cache", "verify")
+
+    def test_standalone_file(self) -> None:
+        out = self.folder / "out.gguf"
+        for source in (ROOT / "tests/data/goldens/gguf/smollm2-q4_0.gguf", self.model):
+            report = json.loads(self.succeed("pack", source, out, "--json"))
+            self.assertEqual(report["file_bytes"], out.stat().st_size)
+            self.assertGreater(report["compared_tokens"], 0)
+            seen = json.loads(self.succeed("inspect", out, "--json"))
+            self.assertEqual(seen["packed"]["tensors"], report["packed_tensors"])
+            self.assertTrue([tensor for tensor in seen["tensors"] if tensor.get("packed")])
+            self.assertIn(b"packed", self.succeed("inspect", out))
+            name = next(tensor["name"] for tensor in seen["tensors"] if tensor.get("packed"))
+            self.fail_with("only packed", arguments=["inspect", out, "-n", name])
+            self.fail_with("is packed already", arguments=["pack", out, self.folder / "again.gguf"])
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["out.gguf", "tiny"])
+        self.assertEqual(self.succeed("tokenize", out, "Hello"), self.succeed("tokenize", self.model, "Hello"))
+        self.assertEqual(self.answer(out), (self.answer(self.model)[0], "as the file has them"))
+
+    def test_standalone_file_that_cannot_be(self) -> None:
+        self.fail_with("nowhere", arguments=["pack", self.model, self.folder / "nowhere" / "out.gguf"])
+        self.fail_with("GALAGO_ISA=z80", arguments=["pack", "--isa", "z80", self.model, self.folder / "out.gguf"])
+        whole = self.folder / "out.gguf"
+        self.succeed("pack", self.model, whole)
+        content = whole.read_bytes()
+        at = content.index(b"GALAPACK")
+        for place in (at, at + 8, at + 12, at + 16, at + 24, at + 40, at + 200):
+            whole.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+            self.one_line(self.run_galago("run", "-m", whole, "x"), 1, "out.gguf")
 
 
 def default_model() -> bool:

@@ -99,9 +99,38 @@ def json_config_seeds() -> dict[str, bytes]:
     }
 
 
+def short_text(value: str) -> bytes:
+    return struct.pack("<I", len(value)) + value.encode()
+
+
+def pack_index(tensors: list[tuple[str, int, int, int, int]], total: int) -> bytes:
+    """Tensors: name, ggml type, rows, columns, bytes. The fuzzer makes the hash right."""
+    body = struct.pack("<Q", 7) + short_text("avx2") + short_text("/m.gguf")
+    size = 40 + len(body) + sum(4 + len(name) + 60 for name, *_ in tensors)
+    at = size
+    for name, kind, rows, columns, count in tensors:
+        at += -at % 64
+        body += short_text(name) + struct.pack("<iqqQQQQQ", kind, rows, columns, 0, 5, at, count, 0)
+        at += count
+    head = b"GALAPACK" + struct.pack("<IIQQQ", 1, len(tensors), size, total or at, 0)
+    return head + body + bytes(at - size)
+
+
+def pack_index_seeds() -> dict[str, bytes]:
+    two = pack_index([("a", 2, 16, 32, 288), ("b", 0, 3, 2, 64)], 0)
+    return {
+        "two": two,
+        "none": pack_index([], 0),
+        "cut": two[:-100],
+        "twice": pack_index([("a", 2, 16, 32, 288), ("a", 2, 16, 32, 288)], 0),
+        "too_few_bytes": pack_index([("a", 2, 16, 32, 18)], 0),
+        "overflow": pack_index([("a", 0, 1 << 62, 1 << 62, 64)], 0),
+    }
+
+
 def main() -> None:
     for target, seeds in (("gguf", gguf_seeds()), ("safetensors", safetensors_seeds()),
-                          ("json_config", json_config_seeds())):
+                          ("json_config", json_config_seeds()), ("pack_index", pack_index_seeds())):
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in seeds.items():

@@ -30,15 +30,32 @@ Status check_symbols(const Graph& graph, const std::vector<graph::SymbolBound>& 
 }
 
 // The weights that the pack pass gave a layout.
-std::vector<Tensor> weights_to_pack(const Graph& graph) {
-  std::vector<Tensor> weights;
+void append_weights_to_pack(const Graph& graph, std::vector<Tensor>& weights) {
   for (const graph::Node& node : graph.nodes) {
     graph::for_each_weight(node, [&](graph::ValueId id) {
       const graph::Value& value = graph.value(id);
       if (value.is_constant() && !value.layout.empty()) weights.push_back(value.constant);
     });
   }
-  return weights;
+}
+
+// Weights that exist only packed can be nothing but weights.
+Status check_packed_inputs(const Graph& graph) {
+  for (const graph::Node& node : graph.nodes) {
+    std::vector<graph::ValueId> weights;
+    graph::for_each_weight(node, [&weights](graph::ValueId id) { weights.push_back(id); });
+    for (const graph::ValueId id : node.inputs) {
+      const graph::Value& value = graph.value(id);
+      if (!value.is_constant() || !value.constant.is_packed()) continue;
+      if (!value.layout.empty() &&
+          std::count(node.inputs.begin(), node.inputs.end(), id) <= std::count(weights.begin(), weights.end(), id)) {
+        continue;
+      }
+      return error(ErrorCode::kUnsupported, "{} {}: is there only packed, but {} needs its rows; pack the model again",
+                   value.name, value.type.to_string(), name(node));
+    }
+  }
+  return {};
 }
 
 // Each symbolic dim of the graph as a Size, once.
@@ -65,7 +82,8 @@ Size bytes_of(const Lowering& lowering, const TensorType& type) {
 
 CpuBackend::CpuBackend(CpuOptions options)
     : options_(std::move(options)),
-      weights_(std::make_shared<WeightStore>(options_.n_threads, options_.progress, options_.release_source)) {}
+      weights_(std::make_shared<WeightStore>(options_.n_threads, options_.progress, options_.release_source,
+                                             options_.storage)) {}
 
 Result<std::unique_ptr<CpuBackend>> CpuBackend::create(CpuOptions options) {
   if (options.kernels == nullptr) {
@@ -93,6 +111,12 @@ std::int64_t CpuBackend::scratch_bytes(const graph::Node& node, const Graph& gra
   return cpu::scratch_bytes(graph, node, arithmetic(graph));
 }
 
+Status CpuBackend::pack(std::span<const Graph> graphs) {
+  std::vector<Tensor> weights;
+  for (const Graph& graph : graphs) append_weights_to_pack(graph, weights);
+  return weights_->pack(weights);
+}
+
 Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {
   CpuProgram::Parts parts;
   parts.graph = unfuse_unmatched(std::move(graph));
@@ -100,7 +124,8 @@ Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {
   parts.kernels = options_.kernels;
   parts.weights = weights_;
   GALAGO_CHECK(check_symbols(parts.graph, parts.symbols));
-  GALAGO_CHECK(weights_->pack(weights_to_pack(parts.graph)));
+  GALAGO_CHECK(check_packed_inputs(parts.graph));
+  GALAGO_CHECK(pack({&parts.graph, 1}));
   const auto scratch = [&](const graph::Node& node) { return scratch_bytes(node, parts.graph); };
   GALAGO_TRY(parts.plan, graph::plan_memory(parts.graph, scratch));
   Lowering lowering(parts.graph, parts.plan, *weights_, arithmetic(parts.graph));

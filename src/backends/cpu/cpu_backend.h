@@ -15,6 +15,7 @@ struct CpuOptions {
   int n_threads = 1;                     // for packing
   PackProgress progress;
   ReleaseSource release_source;
+  std::shared_ptr<PackStorage> storage;  // of packed weights; may be null
 };
 
 struct Arithmetic;
@@ -30,6 +31,7 @@ class CpuBackend : public graph::Backend {
   std::optional<std::string> refuses(const graph::Node& node, const graph::Graph& graph) const override;
   std::string layout(const graph::Value& weight) const override;
   std::int64_t scratch_bytes(const graph::Node& node, const graph::Graph& graph) const override;
+  Status pack(std::span<const graph::Graph> graphs) override;
   // Programs keep the weights they read; they may outlive the backend. May be called from several threads.
   Result<std::unique_ptr<graph::Program>> compile(graph::Graph graph) override;
 

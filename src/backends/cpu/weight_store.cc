@@ -1,8 +1,8 @@
 #include "backends/cpu/weight_store.h"
 
 #include <algorithm>
-#include <atomic>
 
+#include "backends/cpu/layout_fingerprint.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "base/try.h"
@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint64_t kSliceBytes = std::uint64_t{1} << 20;
 
 bool same_matrix(const Tensor& a, const Tensor& b) {
-  if (a.bytes().data() != b.bytes().data() || !(a.type() == b.type())) return false;
+  if (a.data() != b.data() || !(a.type() == b.type())) return false;
   if (a.row_order() == b.row_order()) return true;
   return a.row_order() && b.row_order() && *a.row_order() == *b.row_order();
 }
@@ -25,51 +25,126 @@ bool same_matrix(const Tensor& a, const Tensor& b) {
 std::uint64_t tiled_bytes(const Tensor& matrix) { return packed_bytes(matrix.dtype(), matrix.size(0), matrix.size(1)); }
 
 const WeightStore::Entry* WeightStore::find(const Tensor& matrix) const {
-  const auto [first, last] = entries_.equal_range(matrix.bytes().data());
+  const auto [first, last] = entries_.equal_range(matrix.data());
   for (auto entry = first; entry != last; ++entry) {
     if (same_matrix(entry->second.matrix, matrix)) return &entry->second;
   }
   return nullptr;
 }
 
-Status WeightStore::pack(std::span<const Tensor> matrices) {
-  const std::scoped_lock lock(mutex_);
-  std::uint64_t done = 0, total = 0;
-  std::vector<Tensor> missing;
+std::vector<PackRequest> WeightStore::missing(std::span<const Tensor> matrices) const {
+  std::vector<PackRequest> requests;
+  std::unordered_multimap<const void*, Tensor> seen;
   for (const Tensor& matrix : matrices) {
     const std::uint64_t bytes = tiled_bytes(matrix);
-    const auto twice = [&matrix](const Tensor& other) { return same_matrix(matrix, other); };
-    if (bytes == 0 || find(matrix) != nullptr || std::any_of(missing.begin(), missing.end(), twice)) continue;
-    missing.push_back(matrix);
-    total += bytes;
+    if (bytes == 0 || find(matrix) != nullptr) continue;
+    const auto [first, last] = seen.equal_range(matrix.data());
+    if (std::any_of(first, last, [&](const auto& other) { return same_matrix(matrix, other.second); })) continue;
+    seen.emplace(matrix.data(), matrix);
+    requests.push_back({matrix, bytes, layout_fingerprint(matrix.dtype())});
   }
-  for (const Tensor& matrix : missing) {
-    GALAGO_TRY(Entry entry, pack_one(matrix));
-    done += entry.tiles.size();
-    packed_bytes_ += entry.tiles.size();
-    entries_.emplace(matrix.bytes().data(), std::move(entry));
+  return requests;
+}
+
+Status WeightStore::pack(std::span<const Tensor> matrices) {
+  const std::scoped_lock lock(mutex_);
+  std::vector<PackRequest> requests = missing(matrices);
+  if (requests.empty()) return {};
+  if (storage_ != nullptr) GALAGO_CHECK(pack_stored(requests));
+  return pack_into_memory(requests);
+}
+
+void WeightStore::add(const Tensor& matrix, Bytes tiles, Arena memory) {
+  packed_bytes_ += tiles.size();
+  entries_.emplace(matrix.data(), Entry{matrix, tiles, std::move(memory)});
+}
+
+// Takes from `requests` what the storage has or can take.
+Status WeightStore::pack_stored(std::vector<PackRequest>& requests) {
+  const auto first_left = std::stable_partition(
+      requests.begin(), requests.end(), [this](const PackRequest& request) { return storage_->keeps(request.matrix); });
+  const std::span<const PackRequest> kept(requests.begin(), first_left);
+  if (kept.empty()) return {};
+  std::vector<Bytes> stored = storage_->find(kept);
+  const bool complete = std::none_of(stored.begin(), stored.end(), [](Bytes bytes) { return bytes.empty(); });
+  if (!complete) {
+    auto packed = pack_into_storage(kept);
+    if (packed.ok() && !packed->empty()) stored = std::move(packed).value();
+    if (!packed.ok()) storage_->failed(packed.error());
+  }
+  std::vector<PackRequest> left(first_left, requests.end());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const PackRequest& request = kept[i];
+    if (!stored[i].empty()) {
+      add(request.matrix, stored[i], {});
+    } else if (request.matrix.is_packed()) {
+      return error(ErrorCode::kUnsupported,
+                   "{}: was packed for another instruction set or program; pack the model again for this one",
+                   request.matrix.name());
+    } else {
+      left.push_back(request);
+    }
+  }
+  requests = std::move(left);
+  return {};
+}
+
+// Nothing when the storage has no place.
+Result<std::vector<Bytes>> WeightStore::pack_into_storage(std::span<const PackRequest> requests) const {
+  const bool packed_before =
+      std::any_of(requests.begin(), requests.end(), [](const PackRequest& r) { return r.matrix.is_packed(); });
+  const std::unique_ptr<PackSink> sink = packed_before ? nullptr : storage_->create(requests);
+  if (sink == nullptr) return std::vector<Bytes>();
+  std::uint64_t done = 0, total = 0;
+  for (const PackRequest& request : requests) total += request.bytes;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto emit = [&](std::uint64_t offset, Bytes packed) { return sink->write(i, offset, packed); };
+    GALAGO_CHECK(pack_slices(requests[i].matrix, nullptr, emit));
+    done += requests[i].bytes;
+    if (progress_) progress_(done, total);
+  }
+  return sink->finish();
+}
+
+Status WeightStore::pack_into_memory(std::span<const PackRequest> requests) {
+  std::uint64_t done = 0, total = 0;
+  for (const PackRequest& request : requests) total += request.bytes;
+  for (const auto& [matrix, bytes, layout] : requests) {
+    auto memory = Arena::create(bytes, Pages::kHuge);
+    if (!memory.ok()) {
+      return error(memory.error().code, "packing {} {}: {}", matrix.name(), matrix.type().to_string(),
+                   memory.error().message);
+    }
+    GALAGO_CHECK(pack_slices(matrix, memory->data(), [](std::uint64_t, Bytes) { return Status(); }));
+    const Bytes tiles = memory->bytes();
+    add(matrix, tiles, std::move(memory).value());
+    done += bytes;
     if (progress_) progress_(done, total);
   }
   return {};
 }
 
-Result<WeightStore::Entry> WeightStore::pack_one(const Tensor& matrix) const {
+Status WeightStore::pack_slices(const Tensor& matrix, std::byte* place, Emit emit) const {
   const std::int64_t rows = matrix.size(0), cols = matrix.size(1);
   const auto tile = static_cast<std::int64_t>(tile_bytes(matrix.dtype(), cols));
-  auto memory = Arena::create(tiled_bytes(matrix), Pages::kHuge);
-  if (!memory.ok()) {
-    return error(memory.error().code, "packing {} {}: {}", matrix.name(), matrix.type().to_string(),
-                 memory.error().message);
-  }
   const std::int64_t tiles = tile_count(rows);
   const auto tiles_per_slice = std::max<std::int64_t>(1, static_cast<std::int64_t>(kSliceBytes) / tile);
+  std::vector<std::vector<std::byte>> scratch(place == nullptr ? static_cast<std::size_t>(n_threads_) : 0);
   std::mutex failure_mutex;
   Status failure;
   ThreadPool::shared().parallel_for(
-      n_threads_, (tiles + tiles_per_slice - 1) / tiles_per_slice, [&](int, std::int64_t slice) {
+      n_threads_, (tiles + tiles_per_slice - 1) / tiles_per_slice, [&](int worker, std::int64_t slice) {
         const std::int64_t first = slice * tiles_per_slice, last = std::min(tiles, first + tiles_per_slice);
+        const auto bytes = static_cast<std::size_t>((last - first) * tile);
+        std::byte* out = place == nullptr ? nullptr : place + first * tile;
+        if (out == nullptr) {
+          auto& own = scratch[static_cast<std::size_t>(worker)];
+          if (own.size() < bytes) own.resize(bytes);
+          out = own.data();
+        }
         const auto source = [&matrix](std::int64_t row) { return matrix.row(row); };
-        Status status = pack_tile_range(source, matrix.dtype(), rows, cols, first, last, memory->data() + first * tile);
+        Status status = pack_tile_range(source, matrix.dtype(), rows, cols, first, last, out);
+        if (status.ok()) status = emit(static_cast<std::uint64_t>(first * tile), {out, bytes});
         if (!status.ok()) {
           const std::scoped_lock lock(failure_mutex);
           failure = std::move(status);
@@ -77,8 +152,7 @@ Result<WeightStore::Entry> WeightStore::pack_one(const Tensor& matrix) const {
         }
         if (release_) release_rows(matrix, first * kTileRows, std::min(rows, last * kTileRows));
       });
-  if (!failure.ok()) return std::move(failure).error();
-  return Entry{matrix, std::move(memory).value()};
+  return failure;
 }
 
 // Hands the stored bytes of the rows over. A row order (llama's permuted heads) keeps rows near to each other, so the

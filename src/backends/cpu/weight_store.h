@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "backends/cpu/pack_storage.h"
 #include "backends/cpu/packing.h"
 #include "base/arena.h"
 #include "galago/tensor.h"
@@ -23,11 +24,15 @@ using ReleaseSource = std::function<void(std::span<const std::byte>)>;
 
 class WeightStore {
  public:
-  WeightStore(int n_threads, PackProgress progress, ReleaseSource release)
-      : n_threads_(n_threads), progress_(std::move(progress)), release_(std::move(release)) {}
+  // `storage` may be null: weights are then packed into memory.
+  WeightStore(int n_threads, PackProgress progress, ReleaseSource release, std::shared_ptr<PackStorage> storage)
+      : n_threads_(n_threads),
+        progress_(std::move(progress)),
+        release_(std::move(release)),
+        storage_(std::move(storage)) {}
 
-  // Packs those of the matrices that are not packed yet, in slices and in parallel. Matrices whose type has no tile
-  // layout are skipped.
+  // Makes packed weights of those of the matrices that are not packed yet: as the storage keeps them, else packed in
+  // slices and in parallel into the storage, or into memory. Matrices whose type has no tile layout are skipped.
   Status pack(std::span<const Tensor> matrices);
 
   // A (rows, cols) matrix as the kernels read it: packed, or its own rows when it was not packed. `matrix` must outlive
@@ -40,15 +45,26 @@ class WeightStore {
   // Keeps the tensor, so that the address of its data names it for good.
   struct Entry {
     Tensor matrix;
-    Arena tiles;
+    Bytes tiles;
+    Arena memory;  // of the tiles, unless the storage has them
   };
+  // Takes the bytes [offset, offset + packed.size()) of one packed matrix.
+  using Emit = FunctionRef<Status(std::uint64_t offset, Bytes packed)>;
+
   const Entry* find(const Tensor& matrix) const;
-  Result<Entry> pack_one(const Tensor& matrix) const;
+  std::vector<PackRequest> missing(std::span<const Tensor> matrices) const;
+  void add(const Tensor& matrix, Bytes tiles, Arena memory);
+  Status pack_stored(std::vector<PackRequest>& requests);
+  Status pack_into_memory(std::span<const PackRequest> requests);
+  Result<std::vector<Bytes>> pack_into_storage(std::span<const PackRequest> requests) const;
+  // Packs slice by slice: to where `place` says (null: into scratch of each thread), then to `emit`.
+  Status pack_slices(const Tensor& matrix, std::byte* place, Emit emit) const;
   void release_rows(const Tensor& matrix, std::int64_t first_row, std::int64_t last_row) const;
 
   int n_threads_;
   PackProgress progress_;
   ReleaseSource release_;
+  std::shared_ptr<PackStorage> storage_;
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_multimap<const void*, Entry> entries_;
   std::uint64_t packed_bytes_ = 0;

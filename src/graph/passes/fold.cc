@@ -13,7 +13,7 @@ constexpr std::int64_t kMaxFoldedBytes = 1 << 20;
 bool worth_folding(const Graph& graph, const Node& node) {
   if (node.fused() != nullptr || has_state(node) || node.inputs.empty()) return false;
   for (const ValueId id : node.inputs) {
-    if (!graph.value(id).is_constant()) return false;
+    if (!graph.value(id).is_constant() || graph.value(id).constant.is_packed()) return false;
   }
   std::int64_t bytes = 0;
   for (const ValueId id : node.outputs) {

@@ -56,33 +56,49 @@ const char* pattern_of(const Graph& graph, const Node& first, const Node& second
   return nullptr;
 }
 
-// One round over the graph; tells whether something was fused.
-bool fuse_once(Graph& graph) {
-  const Uses uses(graph);
-  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
-    const Node& first = graph.nodes[n];
-    if (first.outputs.empty()) continue;
-    const ValueId value = first.outputs[0];
-    const bool read_once = uses.read_once(graph, value);
-    for (const int reader : uses.readers[static_cast<std::size_t>(value)]) {
-      const char* pattern = pattern_of(graph, first, graph.nodes[static_cast<std::size_t>(reader)], read_once);
-      if (pattern == nullptr) continue;
-      const std::array members = {static_cast<int>(n), reader};
-      // A sum that others read too must be there for them: add_norm stands at the sum.
-      const bool at_first = std::string_view(pattern) == "add_norm";
-      if (!can_fuse(graph, uses, members, at_first)) continue;
-      fuse(graph, uses, members, pattern, at_first);
-      return true;
-    }
+// Fuses node `n` with one that reads its first output, if they match. The fused node, or -1.
+int fuse_at(Graph& graph, Uses& uses, int n) {
+  const Node& first = graph.nodes[static_cast<std::size_t>(n)];
+  if (first.outputs.empty()) return -1;
+  const ValueId value = first.outputs[0];
+  const bool read_once = uses.read_once(graph, value);
+  for (const int reader : uses.readers[static_cast<std::size_t>(value)]) {
+    const char* pattern = pattern_of(graph, first, graph.nodes[static_cast<std::size_t>(reader)], read_once);
+    if (pattern == nullptr) continue;
+    const std::array members = {n, reader};
+    // A sum that others read too must be there for them: add_norm stands at the sum.
+    const bool at_first = std::string_view(pattern) == "add_norm";
+    if (!can_fuse(graph, uses, members, at_first)) continue;
+    fuse(graph, uses, members, pattern, at_first);
+    return at_first ? n : reader;
   }
-  return false;
+  return -1;
+}
+
+// The first node that may match otherwise since `fused` came to be: itself, or one that computes what it reads.
+int first_affected(const Graph& graph, const Uses& uses, int fused) {
+  int first = fused;
+  for (const ValueId id : graph.nodes[static_cast<std::size_t>(fused)].inputs) {
+    const int producer = uses.producer[static_cast<std::size_t>(id)];
+    if (producer >= 0) first = std::min(first, producer);
+  }
+  return first;
 }
 
 }  // namespace
 
 Result<Graph> fuse(Graph graph) {
-  while (fuse_once(graph)) {
+  Uses uses(graph);
+  const auto n_nodes = static_cast<int>(graph.nodes.size());
+  for (bool again = true; again;) {
+    again = false;
+    for (int n = 0; n < n_nodes;) {
+      const int fused = fuse_at(graph, uses, n);
+      again = again || fused >= 0;
+      n = fused < 0 ? n + 1 : first_affected(graph, uses, fused);
+    }
   }
+  close_holes(graph);
   return graph;
 }
 

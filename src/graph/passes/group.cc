@@ -25,8 +25,8 @@ Result<Graph> group(Graph graph) {
     const std::vector<int> members = linears_of(graph, uses.readers[i], static_cast<ValueId>(i));
     if (members.size() < 2 || !can_fuse(graph, uses, members, /*at_first=*/true)) continue;
     fuse(graph, uses, members, "linears", true);
-    uses = Uses(graph);
   }
+  close_holes(graph);
   return graph;
 }
 

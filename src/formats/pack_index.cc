@@ -1,0 +1,186 @@
+#include "formats/pack_index.h"
+
+#include <cstring>
+#include <span>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/try.h"
+#include "formats/gguf_cursor.h"
+#include "formats/quote.h"
+
+namespace galago::formats {
+namespace {
+
+constexpr std::string_view kMagic = "GALAPACK";
+constexpr std::size_t kHashOffset = 32, kFixedBytes = 40;
+constexpr std::uint64_t kLeastTensorBytes = 4 + 4 + 7 * 8;  // in the index, with an empty name
+constexpr std::uint32_t kLongestText = 1 << 16;
+
+template <class T>
+void append(std::vector<std::byte>& out, T number) {
+  const std::size_t end = out.size();
+  out.resize(end + sizeof(T));
+  std::memcpy(out.data() + end, &number, sizeof(T));
+}
+
+void append(std::vector<std::byte>& out, std::string_view text) {
+  append(out, static_cast<std::uint32_t>(text.size()));
+  const std::size_t end = out.size();
+  out.resize(end + text.size());
+  if (!text.empty()) std::memcpy(out.data() + end, text.data(), text.size());
+}
+
+std::uint64_t hash_index(Bytes index) {
+  return hash_bytes(index.subspan(kFixedBytes), hash_bytes(index.first(kHashOffset)));
+}
+
+class PackIndexReader {
+ public:
+  PackIndexReader(Bytes file, std::string_view source) : file_(file), source_(source) {}
+
+  Result<PackIndex> read() {
+    GALAGO_TRY(const std::uint32_t n_tensors, read_beginning());
+    GgufCursor cursor(file_.first(index_.index_bytes), source_);
+    cursor.set_field("index of packed weights");
+    for (std::size_t skipped = 0; skipped < kFixedBytes; skipped += 8) GALAGO_CHECK(cursor.number<std::uint64_t>());
+    GALAGO_TRY(index_.identity, cursor.number<std::uint64_t>());
+    GALAGO_TRY(index_.isa, text(cursor));
+    GALAGO_TRY(index_.source, text(cursor));
+    if (n_tensors > cursor.left() / kLeastTensorBytes) return broken("names {} tensors", n_tensors);
+    index_.tensors.reserve(n_tensors);
+    for (std::uint32_t i = 0; i < n_tensors; ++i) {
+      GALAGO_TRY(PackedTensor tensor, read_tensor(cursor));
+      GALAGO_CHECK(check(tensor));
+      index_.tensors.push_back(std::move(tensor));
+    }
+    return std::move(index_);
+  }
+
+ private:
+  template <class... Args>
+  Error broken(fmt::format_string<Args...> format, Args&&... args) const {
+    return error(ErrorCode::kCorrupt, "{}: the index of packed weights {}; the file is damaged", source_,
+                 fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  template <class T>
+  T at(std::size_t offset) const {
+    T number;
+    std::memcpy(&number, file_.data() + offset, sizeof(T));
+    return number;
+  }
+
+  // The fixed part and the hash; the number of tensors.
+  Result<std::uint32_t> read_beginning() {
+    if (file_.size() < kFixedBytes || std::memcmp(file_.data(), kMagic.data(), kMagic.size()) != 0) {
+      return error(ErrorCode::kCorrupt, "{}: holds no packed weights (\"{}\" is missing)", source_, kMagic);
+    }
+    if (const auto version = at<std::uint32_t>(8); version != kPackFormatVersion) {
+      return error(ErrorCode::kUnsupported, "{}: packed weights of format {}; this program reads {}", source_, version,
+                   kPackFormatVersion);
+    }
+    index_.index_bytes = at<std::uint64_t>(16);
+    index_.total_bytes = at<std::uint64_t>(24);
+    if (index_.total_bytes != file_.size()) {
+      return broken("tells of {} bytes, but there are {}", index_.total_bytes, file_.size());
+    }
+    if (index_.index_bytes < kFixedBytes || index_.index_bytes > file_.size()) {
+      return broken("tells that it has {} of {} bytes", index_.index_bytes, file_.size());
+    }
+    if (hash_index(file_.first(index_.index_bytes)) != at<std::uint64_t>(kHashOffset)) return broken("was altered");
+    return at<std::uint32_t>(12);
+  }
+
+  Result<std::string> text(GgufCursor& cursor) const {
+    GALAGO_TRY(const auto size, cursor.number<std::uint32_t>());
+    if (size > kLongestText || size > cursor.left()) return broken("has a text of {} bytes", size);
+    std::string out(reinterpret_cast<const char*>(file_.data()) + cursor.offset(), size);
+    cursor.skip(size);
+    return out;
+  }
+
+  Result<PackedTensor> read_tensor(GgufCursor& cursor) const {
+    PackedTensor tensor;
+    GALAGO_TRY(tensor.name, text(cursor));
+    GALAGO_TRY(const auto type, cursor.number<std::int32_t>());
+    const auto dtype = type < 0 ? std::nullopt : dtype_from_ggml(static_cast<std::uint32_t>(type));
+    if (!dtype) return broken("gives {} the unknown type {}", quote(tensor.name), type);
+    tensor.dtype = *dtype;
+    GALAGO_TRY(tensor.rows, cursor.number<std::int64_t>());
+    GALAGO_TRY(tensor.cols, cursor.number<std::int64_t>());
+    GALAGO_TRY(tensor.order, cursor.number<std::uint64_t>());
+    GALAGO_TRY(tensor.layout, cursor.number<std::uint64_t>());
+    GALAGO_TRY(tensor.offset, cursor.number<std::uint64_t>());
+    GALAGO_TRY(tensor.bytes, cursor.number<std::uint64_t>());
+    GALAGO_TRY(tensor.hash, cursor.number<std::uint64_t>());
+    return tensor;
+  }
+
+  Status check(const PackedTensor& tensor) const {
+    const auto end = checked_add(tensor.offset, tensor.bytes);
+    if (!end || *end > file_.size() || tensor.offset < index_.index_bytes || tensor.offset % kPackAlignment != 0) {
+      return broken("puts {} at {} with {} bytes", quote(tensor.name), tensor.offset, tensor.bytes);
+    }
+    // Whether the bytes are as many as the layout takes, its reader knows.
+    const auto row = tensor.cols <= 0 ? std::nullopt : row_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.cols));
+    const bool has_size = row && tensor.rows > 0 && checked_mul(*row, static_cast<std::uint64_t>(tensor.rows));
+    if (!has_size || tensor.bytes == 0) {
+      return broken("gives {} {} ({}, {}) {} bytes", quote(tensor.name), galago::name(tensor.dtype), tensor.rows,
+                    tensor.cols, tensor.bytes);
+    }
+    return {};
+  }
+
+  Bytes file_;
+  std::string_view source_;
+  PackIndex index_;
+};
+
+}  // namespace
+
+Status PackIndex::lay_out() {
+  index_bytes = encode().size();
+  std::uint64_t end = index_bytes;
+  for (PackedTensor& tensor : tensors) {
+    const auto begin = checked_align(end, kPackAlignment);
+    const auto after = begin ? checked_add(*begin, tensor.bytes) : begin;
+    if (!after) return error(ErrorCode::kOutOfRange, "{}: the packed weights are too large", tensor.name);
+    tensor.offset = *begin;
+    end = *after;
+  }
+  total_bytes = end;
+  return {};
+}
+
+std::vector<std::byte> PackIndex::encode() const {
+  std::vector<std::byte> out;
+  for (const char letter : kMagic) out.push_back(static_cast<std::byte>(letter));
+  append(out, kPackFormatVersion);
+  append(out, static_cast<std::uint32_t>(tensors.size()));
+  append(out, index_bytes);
+  append(out, total_bytes);
+  append(out, std::uint64_t{0});
+  append(out, identity);
+  append(out, std::string_view(isa));
+  append(out, std::string_view(source));
+  for (const PackedTensor& tensor : tensors) {
+    append(out, std::string_view(tensor.name));
+    append(out, static_cast<std::int32_t>(info(tensor.dtype).ggml_id));
+    append(out, tensor.rows);
+    append(out, tensor.cols);
+    append(out, tensor.order);
+    append(out, tensor.layout);
+    append(out, tensor.offset);
+    append(out, tensor.bytes);
+    append(out, tensor.hash);
+  }
+  const std::uint64_t hash = hash_index(out);
+  std::memcpy(out.data() + kHashOffset, &hash, sizeof(hash));
+  return out;
+}
+
+Result<PackIndex> parse_pack_index(Bytes file, std::string_view source) { return PackIndexReader(file, source).read(); }
+
+}  // namespace galago::formats

@@ -1,0 +1,44 @@
+#include "formats/pack_writer.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/thread_pool.h"
+#include "base/try.h"
+
+namespace galago::formats {
+
+Result<PackWriter> PackWriter::create(const std::filesystem::path& path, PackIndex index) {
+  GALAGO_CHECK(index.lay_out());
+  GALAGO_TRY(AtomicFile file, AtomicFile::create(path));
+  GALAGO_CHECK(file.reserve(index.total_bytes));
+  return PackWriter(std::move(file), std::move(index));
+}
+
+Status PackWriter::write(std::size_t tensor, std::uint64_t offset, Bytes packed) const {
+  const PackedTensor& place = index_.tensors[tensor];
+  if (offset > place.bytes || packed.size() > place.bytes - offset) {
+    return error(ErrorCode::kInternal, "{}: {} bytes at {} of a packing of {}", place.name, packed.size(), offset,
+                 place.bytes);
+  }
+  return file_.write_at(place.offset + offset, packed);
+}
+
+Result<PackWriter::Finished> PackWriter::finish(int n_threads) {
+  GALAGO_TRY(const std::shared_ptr<const Mapping> written, Mapping::open(file_.temporary()));
+  const std::vector<std::uint64_t> hashes = hash_tensors(index_, written->bytes(), n_threads);
+  for (std::size_t i = 0; i < hashes.size(); ++i) index_.tensors[i].hash = hashes[i];
+  GALAGO_CHECK(file_.write_at(0, index_.encode()));
+  GALAGO_CHECK(file_.commit());
+  return Finished{std::move(index_), written};
+}
+
+std::vector<std::uint64_t> hash_tensors(const PackIndex& index, Bytes file, int n_threads) {
+  std::vector<std::uint64_t> hashes(index.tensors.size());
+  ThreadPool::shared().parallel_for(n_threads, static_cast<std::int64_t>(hashes.size()), [&](int, std::int64_t i) {
+    const auto tensor = static_cast<std::size_t>(i);
+    hashes[tensor] = hash_bytes(packed_bytes(index.tensors[tensor], file));
+  });
+  return hashes;
+}
+
+}  // namespace galago::formats

@@ -1,0 +1,161 @@
+#include "runtime/standalone_writer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/cpu_topology.h"
+#include "base/error.h"
+#include "base/try.h"
+#include "formats/gguf_writer.h"
+#include "graph/passes/pack.h"
+#include "graph/pipeline.h"
+#include "models/model.h"
+#include "runtime/greedy.h"
+#include "runtime/pack_file_storage.h"
+#include "runtime/pack_verify.h"
+
+namespace galago::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kComparedTokens = 24;
+constexpr std::string_view kAlignmentKey = "general.alignment";
+
+// Removes a file on every way out.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(fs::path path) : path_(std::move(path)) {}
+  ~TemporaryFile() {
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+fs::path beside(const fs::path& path, std::string_view purpose) {
+  return fs::path(fmt::format("{}.{}-{}.tmp", path.string(), ::getpid(), purpose));
+}
+
+// Where the data of weights begins whose rows some program reads: embeddings, and all that is not packed.
+Result<std::unordered_set<const void*>> read_as_rows(const Engine& engine) {
+  std::unordered_set<const void*> rows;
+  const graph::Backend* const backends[] = {&engine.backend()};
+  for (const models::Entry& entry : engine.model().entries(engine.limits())) {
+    GALAGO_TRY(graph::Graph graph, models::trace_entry(engine.model(), entry, /*taps=*/false));
+    GALAGO_TRY(graph, graph::run_passes(std::move(graph), backends));
+    for (const graph::Node& node : graph.nodes) {
+      std::vector<graph::ValueId> weights;
+      graph::for_each_weight(node, [&weights](graph::ValueId id) { weights.push_back(id); });
+      for (const graph::ValueId id : node.inputs) {
+        const graph::Value& value = graph.value(id);
+        const bool packed = !value.layout.empty() && std::find(weights.begin(), weights.end(), id) != weights.end();
+        if (value.is_constant() && !packed) rows.insert(value.constant.data());
+      }
+    }
+  }
+  return rows;
+}
+
+// Whether the packed bytes of an index stand for the whole stored tensor.
+bool is_whole(const formats::StoredTensor& stored, const formats::PackIndex& index) {
+  return std::ranges::any_of(index.tensors, [&](const formats::PackedTensor& packed) {
+    return packed.name == stored.name && packed.dtype == stored.dtype &&
+           stored.shape == std::vector<std::int64_t>{packed.rows, packed.cols};
+  });
+}
+
+void copy_metadata(const formats::Checkpoint& checkpoint, formats::GgufWriter& writer) {
+  for (const formats::GgufMetadata::Entry& entry : checkpoint.metadata().entries()) {
+    if (entry.key != kAlignmentKey && !entry.key.starts_with("split.")) writer.copy(entry.key, entry.value);
+  }
+  writer.set(kAlignmentKey, static_cast<std::uint32_t>(formats::kPackAlignment));
+}
+
+// The checkpoint's metadata and tensors, and the packed weights as one tensor of bytes.
+Status assemble(const Engine& engine, const PackFileStorage& packed, const fs::path& path, StandaloneReport& report) {
+  const formats::Checkpoint& checkpoint = engine.checkpoint();
+  formats::GgufWriter writer;
+  copy_metadata(checkpoint, writer);
+  GALAGO_TRY(const std::vector<formats::SideFile> side_files, checkpoint.side_files());
+  for (const formats::SideFile& file : side_files) {
+    writer.set(std::string(formats::kSideFileKey) + file.name, std::string_view(file.text));
+  }
+  GALAGO_TRY(const std::unordered_set<const void*> rows, read_as_rows(engine));
+  for (const formats::StoredTensor& tensor : checkpoint.tensors()) {
+    if (!rows.contains(tensor.data.data()) && is_whole(tensor, packed.index())) continue;
+    writer.add(tensor);
+    ++report.other_tensors;
+  }
+  const Bytes bytes = packed.file()->bytes();
+  writer.add({.name = std::string(formats::kPackedPart),
+              .dtype = DType::kI8,
+              .shape = {static_cast<std::int64_t>(bytes.size())},
+              .data = bytes,
+              .file = packed.file()});
+  GALAGO_CHECK(writer.write(path));
+  report.isa = packed.index().isa;
+  report.packed_tensors = packed.index().tensors.size();
+  report.packed_bytes = bytes.size();
+  std::error_code ignored;
+  report.file_bytes = fs::file_size(path, ignored);
+  return {};
+}
+
+// Both files give the same packed bytes and the same text.
+Status compare(const fs::path& in, const std::shared_ptr<const Engine>& original, const fs::path& out,
+               const ModelOptions& options, StandaloneReport& report) {
+  GALAGO_TRY(const auto engine, Engine::open(out, options));
+  const formats::PackedPart& part = *engine->checkpoint().packed();
+  GALAGO_CHECK(check_hashes(part.index, part.bytes, out, engine->n_threads()));
+  GALAGO_CHECK(check_against_source(part.index, part.bytes, out, in, options));
+  if (engine->model().info().vocab_size == 0) return {};  // an encoder writes nothing
+  GALAGO_TRY(const GreedyRun expected, run_greedily(*original, kComparedTokens));
+  GALAGO_TRY(const GreedyRun found, run_greedily(*engine, kComparedTokens));
+  report.compared_tokens = kComparedTokens;
+  if (found == expected) return {};
+  return error(ErrorCode::kInternal, "{}: writes other tokens than {}; please report it", out.string(), in.string());
+}
+
+}  // namespace
+
+Result<StandaloneReport> write_standalone(const fs::path& in, const fs::path& out, const ModelOptions& options) {
+  ModelOptions plain = options;
+  plain.pack_cache.enabled = false;
+  const TemporaryFile packing(beside(out, "packing")), whole(beside(out, "model"));
+  std::shared_ptr<PackFileStorage> packed;
+  const auto make = [&](const std::shared_ptr<const formats::Checkpoint>& checkpoint,
+                        const std::string& isa) -> Result<std::shared_ptr<cpu::PackStorage>> {
+    if (checkpoint->packed() != nullptr) {
+      return error(ErrorCode::kInvalidArgument, "{}: is packed already; pack the model that it was made from",
+                   in.string());
+    }
+    const int n_threads = plain.n_threads > 0 ? plain.n_threads : default_threads();
+    packed = std::make_shared<PackFileStorage>(
+        checkpoint, PackFileStorage::Options{.path = packing.path(), .isa = isa, .n_threads = n_threads});
+    return std::shared_ptr<cpu::PackStorage>(packed);
+  };
+  GALAGO_TRY(const auto engine, Engine::open(in, plain, make));
+  if (packed->failure()) return *packed->failure();
+  if (packed->file() == nullptr) {
+    return error(ErrorCode::kUnsupported, "{}: none of its weights are packed, so there is nothing to gain",
+                 in.string());
+  }
+  StandaloneReport report;
+  GALAGO_CHECK(assemble(*engine, *packed, whole.path(), report));
+  plain.progress = nullptr;
+  GALAGO_CHECK(compare(in, engine, whole.path(), plain, report));
+  std::error_code failed;
+  fs::rename(whole.path(), out, failed);
+  if (failed) return error(ErrorCode::kIo, "{}: cannot move the new file here: {}", out.string(), failed.message());
+  return report;
+}
+
+}  // namespace galago::runtime
