@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "ops/kv_codec.h"
 #include "runtime/bench.h"
 
 namespace galago::cli {
@@ -36,13 +37,15 @@ std::string to_json(const runtime::BenchReport& report) {
   json["read_bandwidth"] = report.read_bandwidth;
   json["read_bandwidth_fraction"] = report.read_bandwidth_fraction;
   json["isa"] = report.isa;
+  json["kv"] = ops::name(report.kv);
   json["threads"] = report.n_threads;
   return write_json(json) + '\n';
 }
 
 std::string to_markdown(const runtime::BenchReport& report, const ModelDescription& model) {
-  std::string text = fmt::format("{} ({}, {:.1f} M parameters), {}, {} threads\n\n", model.name, model.architecture,
-                                 static_cast<double>(model.n_parameters) / 1e6, report.isa, report.n_threads);
+  std::string text = fmt::format("{} ({}, {:.1f} M parameters), {}, {} threads, {} keys and values\n\n", model.name,
+                                 model.architecture, static_cast<double>(model.n_parameters) / 1e6, report.isa,
+                                 report.n_threads, ops::name(report.kv));
   text += "| phase | tokens | depth | tokens/s | min | max |\n|---|---:|---:|---:|---:|---:|\n";
   for (const runtime::BenchResult& result : report.results) {
     text += fmt::format("| {} | {} | {} | {:.1f} | {:.1f} | {:.1f} |\n", result.phase, result.n_tokens, result.depth,
@@ -62,12 +65,12 @@ std::string to_markdown(const runtime::BenchReport& report, const ModelDescripti
 std::string to_csv(const runtime::BenchReport& report) {
   std::string text =
       "phase,n_tokens,depth,tokens_per_second,min,max,load_ms,first_token_ms,peak_rss_bytes,read_bandwidth_fraction,"
-      "isa,threads\n";
+      "isa,threads,kv\n";
   for (const runtime::BenchResult& result : report.results) {
-    text += fmt::format("{},{},{},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{},{:.4f},{},{}\n", result.phase, result.n_tokens,
-                        result.depth, result.tokens_per_second, result.min, result.max, report.load_ms,
+    text += fmt::format("{},{},{},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{},{:.4f},{},{},{}\n", result.phase,
+                        result.n_tokens, result.depth, result.tokens_per_second, result.min, result.max, report.load_ms,
                         report.first_token_ms, report.peak_rss_bytes, report.read_bandwidth_fraction, report.isa,
-                        report.n_threads);
+                        report.n_threads, ops::name(report.kv));
   }
   return text;
 }

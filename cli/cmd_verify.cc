@@ -7,6 +7,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/escape.h"
+#include "cli/model_options.h"
 #include "cli/output.h"
 #include "runtime/verify.h"
 
@@ -95,6 +96,7 @@ CommandBody command_verify(CLI::App& app) {
   add_value(app, "--precision", arguments->precision,
             {"P", "exact: f32 throughout; fast: activations of matrix products in int8"})
       ->check(CLI::IsMember({"exact", "fast"}));
+  add_kv_option(app, options.kv);
   add_value(app, "--chunk", options.chunk, {"N", "Read the prompt in chunks of N tokens", "the whole prompt"})
       ->check(CLI::Range(1, 4096));
   app.add_flag("--eager", options.eager, "Run op by op instead of the compiled programs");

@@ -2,6 +2,7 @@
 
 #include "cli/arguments.h"
 #include "cli/progress_bar.h"
+#include "ops/kv_codec.h"
 
 namespace galago::cli {
 namespace {
@@ -46,6 +47,18 @@ void add_sampling_options(CLI::App& app, SamplingOptions& sampling) {
 
 }  // namespace
 
+void add_kv_option(CLI::App& app, std::optional<KvType>& kv) {
+  std::vector<std::string> names;
+  for (const KvType type : ops::kv_types()) names.emplace_back(ops::name(type));
+  const auto set = [&kv](const std::string& name) { kv = ops::kv_type(name); };
+  app.add_option_function<std::string>(
+         "--kv", set,
+         "Type of the cached keys and values: f32, f16, bf16, q8 (half the memory of f16) or q4 (a quarter)")
+      ->option_text("T")
+      ->default_str("f16 when fast, f32 when exact")
+      ->check(CLI::IsMember(names));
+}
+
 void add_model_options(CLI::App& app, ModelArguments& arguments) {
   app.option_defaults()->group("Model");
   add_value(app, "--precision", arguments.precision,
@@ -54,6 +67,7 @@ void add_model_options(CLI::App& app, ModelArguments& arguments) {
   add_value(app, "-t,--threads", arguments.threads, {"N", "Threads", "one for each fast core"})
       ->check(CLI::Range(0, kMostThreads));
   app.add_flag("--no-pack-cache", arguments.no_pack_cache, "Neither use nor write packed weights on disk");
+  add_kv_option(app, arguments.kv);
 }
 
 void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
@@ -61,9 +75,6 @@ void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
   add_value(app, "-c,--ctx-size", arguments.context,
             {"N", "Tokens of prompt and answer that the model can see", "what the model was trained for"})
       ->check(CLI::Range(0, kMostTokens));
-  add_value(app, "--kv", arguments.kv,
-            {"T", "Type of keys and values: f16, f32, or auto: f16 when fast, f32 when exact"})
-      ->check(CLI::IsMember({"auto", "f16", "f32"}));
   add_value(app, "--overflow", arguments.overflow,
             {"MODE", "When the context is full: error, or slide: forget the oldest tokens"})
       ->check(CLI::IsMember({"error", "slide"}));
@@ -86,7 +97,6 @@ void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
 SessionOptions session_options(const GenerationArguments& arguments) {
   SessionOptions options;
   options.context = arguments.context;
-  if (arguments.kv != "auto") options.kv = arguments.kv == "f16" ? DType::kF16 : DType::kF32;
   return options;
 }
 
@@ -107,6 +117,7 @@ Result<Model> open_model(const ModelArguments& arguments) {
   options.precision = arguments.precision == "exact" ? Precision::kExact : Precision::kFast;
   options.n_threads = arguments.threads;
   options.pack_cache.enabled = !arguments.no_pack_cache;
+  options.kv = arguments.kv;
   options.progress = [&bar](const LoadProgress& progress) {
     bar.update(progress.stage, progress.done_bytes, progress.total_bytes);
   };

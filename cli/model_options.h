@@ -18,13 +18,13 @@ struct ModelArguments {
   std::string precision = "fast";
   int threads = 0;
   bool no_pack_cache = false;
+  std::optional<KvType> kv;
 };
 
 struct GenerationArguments {
   int predict = -1;
   int context = 0;
   int keep = 0;
-  std::string kv = "auto";
   std::string overflow = "error";
   std::string system;
   std::vector<std::string> stop;
@@ -32,7 +32,9 @@ struct GenerationArguments {
   SamplingOptions sampling;
 };
 
-// --precision, --threads and --no-pack-cache.
+// --kv, of which the type is unset by default.
+void add_kv_option(CLI::App& app, std::optional<KvType>& kv);
+// --precision, --threads, --kv and --no-pack-cache.
 void add_model_options(CLI::App& app, ModelArguments& arguments);
 // How much to generate, and how tokens are chosen.
 void add_generation_options(CLI::App& app, GenerationArguments& arguments);

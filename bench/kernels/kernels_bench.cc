@@ -18,6 +18,8 @@
 
 #include "backends/cpu/kernel_table.h"
 #include "backends/cpu/packing.h"
+#include "backends/cpu/paged_step.h"
+#include "ops/kv_codec.h"
 #include "quant/codec.h"
 
 namespace galago::cpu {
@@ -192,41 +194,65 @@ void bench_rows(const KernelTable& kernels, Report* report) {
   }
 }
 
-// 9 heads over 3 of 64: SmolLM2. Operations count both products of the keys seen.
-void bench_attention(const KernelTable& kernels, Report* report) {
-  constexpr std::int64_t kTokens = 1024, kHeads = 9, kKvHeads = 3, kDim = 64;
-  const KvPageLayout layout = kv_page_layout(KvType::kF16, kKvHeads, kDim, kDim);
-  std::vector<std::byte> memory(static_cast<std::size_t>((layout.k_bytes + layout.v_bytes) * kTokens / kPageTokens));
-  std::vector<std::int32_t> table(kTokens / kPageTokens), sequence(kTokens, 0), position(kTokens);
-  for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<std::int32_t>(i);
-  for (std::size_t i = 0; i < position.size(); ++i) position[i] = static_cast<std::int32_t>(i);
-  const PagedKv kv{
-      memory.data(), layout.k_bytes + layout.v_bytes,        0, layout.k_bytes, KvType::kF16, kKvHeads, kDim, kDim,
-      table.data(),  static_cast<std::int64_t>(table.size())};
-  const std::vector<float> q = random_values(kTokens * kHeads * kDim), k = random_values(kTokens * kKvHeads * kDim);
-  std::vector<float> y(q.size());
-  const KvAppendArgs append{kv, k.data(), kKvHeads * kDim, k.data(), kKvHeads * kDim, sequence.data(), position.data(),
-                            0,  kTokens};
-  kernels.kv_append(append);
-  AttentionPagedArgs a{};
-  a.kv = kv, a.q = q.data(), a.q_stride = kHeads * kDim, a.y = y.data(), a.y_stride = kHeads * kDim;
-  a.sequence = sequence.data(), a.position = position.data(), a.n_heads = kHeads, a.scale = 0.125f,
-  a.last_kv_head = kKvHeads;
-  if (report->wants("kv_append f16")) {
-    const double time = seconds(1, [&](int, int, std::int64_t) { kernels.kv_append(append); });
-    report->line(kernels.isa, "kv_append f16", time, kTokens * kKvHeads * kDim * 4.0, kTokens * kKvHeads * kDim * 2.0);
+// A filled cache of one type. 9 heads over 3 of 64: SmolLM2.
+struct PagedBench {
+  static constexpr std::int64_t kTokens = 8256, kHeads = 9, kKvHeads = 3, kDim = 64;
+  std::vector<std::byte> memory;
+  std::vector<std::int32_t> table, sequence = std::vector<std::int32_t>(kTokens), position = sequence;
+  std::vector<float> q = random_values(2048 * kHeads * kDim), k = random_values(kTokens * kKvHeads * kDim), y = q;
+  KvAppendArgs append{};
+  AttentionPagedArgs attend{};
+  std::int64_t token_bytes = 0;
+
+  PagedBench(const KernelTable& kernels, KvType type) {
+    const KvPageLayout layout = kv_page_layout(type, kKvHeads, kDim, kDim);
+    const std::int64_t page = layout.k_bytes + layout.v_bytes;
+    memory.resize(static_cast<std::size_t>(page * kTokens / kPageTokens));
+    token_bytes = page / kPageTokens;
+    for (std::int32_t i = 0; i < kTokens / kPageTokens; ++i) table.push_back(i);
+    for (std::size_t i = 0; i < position.size(); ++i) position[i] = static_cast<std::int32_t>(i);
+    const PagedKv kv{memory.data(), page, 0, layout.k_bytes, type, kKvHeads, kDim, kDim, table.data(), kTokens / 64};
+    append = {kv, k.data(), kKvHeads * kDim, k.data(), kKvHeads * kDim, sequence.data(), position.data(), 0, kTokens};
+    kernels.kv_append(append);
+    attend.kv = kv, attend.q = q.data(), attend.q_stride = kHeads * kDim, attend.y = y.data();
+    attend.y_stride = kHeads * kDim, attend.v_dim = kDim, attend.n_heads = kHeads, attend.scale = 0.125f;
+    attend.last_kv_head = kKvHeads, attend.sequence = sequence.data();
   }
-  const auto paged = [&](const char* label, std::int64_t first, std::int64_t last) {
+};
+
+// Operations count both products of the keys seen; bytes are those of the cache, read once.
+void bench_paged(const KernelTable& kernels, KvType type, Report* report) {
+  const std::string name(ops::name(type));
+  if (!report->wants("kv_append " + name) && !report->wants("attention_paged " + name)) return;
+  using Bench = PagedBench;
+  Bench bench(kernels, type);
+  if (report->wants("kv_append " + name)) {
+    bench.append.last_row = 256;
+    const double time = seconds(1, [&](int, int, std::int64_t) { kernels.kv_append(bench.append); });
+    constexpr double kElements = 256.0 * 2 * Bench::kKvHeads * Bench::kDim;
+    report->line(kernels.isa, "kv_append " + name, time, kElements * 4, kElements);
+  }
+  const auto paged = [&](const std::string& label, std::int64_t depth, std::int64_t rows) {
     if (!report->wants(label)) return;
-    a.first_row = first, a.last_row = last;
-    const double keys = static_cast<double>((first + 1 + last) * (last - first)) / 2;
-    const double time = seconds(1, [&](int, int, std::int64_t) { kernels.attention_paged(a); });
-    report->line(kernels.isa, label, time, static_cast<double>(last) * kKvHeads * kDim * 4, keys * kHeads * kDim * 4);
+    bench.attend.position = bench.position.data() + depth;
+    bench.attend.last_row = rows;
+    const double keys = static_cast<double>(rows) * (static_cast<double>(depth) + static_cast<double>(rows + 1) / 2);
+    const double time = seconds(1, [&](int, int, std::int64_t) { kernels.attention_paged(bench.attend); });
+    report->line(kernels.isa, label, time, static_cast<double>((depth + rows) * bench.token_bytes),
+                 keys * Bench::kHeads * Bench::kDim * 4);
   };
-  paged("attention_paged f16 decode at 1023", kTokens - 1, kTokens);
-  paged("attention_paged f16 prefill 256", 0, 256);
+  for (const int depth : {0, 2048, 8192}) paged("attention_paged " + name + " decode at " + std::to_string(depth), depth, 1);
+  paged("attention_paged " + name + " prefill 512", 0, 512);
+  paged("attention_paged " + name + " prefill 2048", 0, 2048);
+  paged("attention_paged " + name + " prefill 16 at 8192", 8192, 16);
+}
+
+void bench_attention(const KernelTable& kernels, Report* report) {
+  for (const KvType type : ops::kv_types()) bench_paged(kernels, type, report);
   if (!report->wants("attention_dense 577 x 4 heads")) return;
-  constexpr std::int64_t kPatches = 577, kDenseHeads = 4;
+  constexpr std::int64_t kPatches = 577, kDenseHeads = 4, kDim = 64;
+  const std::vector<float> q = random_values(kPatches * kDenseHeads * kDim);
+  std::vector<float> y(q.size());
   const std::int32_t segments[] = {0, kPatches};
   AttentionDenseArgs d{};
   d.q = d.k = d.v = q.data(), d.y = y.data();

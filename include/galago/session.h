@@ -17,9 +17,9 @@
 #include <variant>
 #include <vector>
 
-#include "galago/dtype.h"
 #include "galago/generate.h"
 #include "galago/image.h"
+#include "galago/kv_type.h"
 #include "galago/precision.h"
 #include "galago/result.h"
 
@@ -48,6 +48,7 @@ struct ModelOptions {
   Precision precision = Precision::kFast;
   int n_threads = 0;                                    // 0: one for each performance core
   int prefill_chunk = 256;                              // tokens that are read at once
+  std::optional<KvType> kv{};                           // of its sessions; unset: f16 when fast, f32 when exact
   std::function<void(const LoadProgress&)> progress{};  // called from the opening thread
   PackCacheOptions pack_cache{};
 };
@@ -105,8 +106,8 @@ Message user(std::vector<Part> parts);
 Message assistant(std::string text);
 
 struct SessionOptions {
-  int context = 0;            // tokens of prompt and answers; 0: what the model was trained for
-  std::optional<DType> kv{};  // of keys and values: f16 or f32; unset: f16 when fast, f32 when exact
+  int context = 0;             // tokens of prompt and answers; 0: what the model was trained for
+  std::optional<KvType> kv{};  // of keys and values; unset: what ModelOptions say
 };
 
 // The answer to a conversation, read piece by piece. It borrows its Session.

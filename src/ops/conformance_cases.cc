@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "ops/kv_codec.h"
+
 namespace galago::ops {
 namespace {
 
@@ -22,7 +24,7 @@ class Cases {
     std::string title = fmt::format("{}({})", name(op), fields_to_string(op));
     for (const Tensor& input : inputs) title += fmt::format(" {}", input.type().to_string());
     if (step) {
-      title += fmt::format(" {} {} rows {} of {} sequences", galago::name(step->dtype), to_string(step->spec),
+      title += fmt::format(" {} {} rows {} of {} sequences", ops::name(step->type), to_string(step->spec),
                            step->sequence.size(), step->sequence.empty() ? 0 : step->sequence.back() + 1);
       if (!step->position.empty()) title += fmt::format(" up to {}", step->position.back());
     }
@@ -177,9 +179,9 @@ void add_rope(Cases* cases) {
 
 // A step with, for each sequence, the rows [first, last). Pages are handed out backwards and in turn, so that a
 // sequence's lie neither in order nor together.
-ConformanceStep make_step(const Paged& spec, DType dtype, const std::vector<std::pair<int, int>>& rows,
+ConformanceStep make_step(const Paged& spec, KvType type, const std::vector<std::pair<int, int>>& rows,
                           std::uint64_t seed) {
-  ConformanceStep step{.spec = spec, .dtype = dtype, .seed = seed};
+  ConformanceStep step{.spec = spec, .type = type, .seed = seed};
   for (const auto& [first, last] : rows) {
     step.max_pages = std::max(step.max_pages, (last + kPageTokens - 1) / kPageTokens);
   }
@@ -201,32 +203,66 @@ ConformanceStep make_step(const Paged& spec, DType dtype, const std::vector<std:
   return step;
 }
 
+// Every variant of attention over one step's rows, of which those of a sequence follow each other.
+void add_paged_attention(Cases* cases, const ConformanceStep& step, std::int64_t heads) {
+  const auto rows = static_cast<std::int64_t>(step.sequence.size());
+  const Paged& spec = step.spec;
+  const Tensor q = cases->random({rows, heads, spec.k_dim});
+  PagedAttention plain{0, spec.heads, spec.v_dim, 1.0f / std::sqrt(static_cast<float>(spec.k_dim)), 0, 0.0f};
+  if (spec.v_dim == 0) {
+    plain.values_in_keys = true;
+    plain.v_dim = spec.k_dim * 8 / 9;  // 512 of 576
+  }
+  cases->add(plain, {q}, Tolerance::kFloat, step);
+  PagedAttention op = plain;
+  op.window = 37;
+  cases->add(op, {q}, Tolerance::kFloat, step);
+  op = plain;
+  op.soft_cap = 2.5f;
+  op.has_sinks = true;
+  cases->add(op, {q, cases->random({heads})}, Tolerance::kFloat, step);
+  op = plain;
+  op.has_slopes = true;
+  cases->add(op, {q, cases->random({heads}, 0.1f)}, Tolerance::kFloat, step);
+  // Rows 1 to 3 of each sequence see all of the four rows 0 to 3, as far as there are so many.
+  std::vector<std::int32_t> ends;
+  for (std::size_t row = 0, first = 0; row < step.sequence.size(); ++row) {
+    if (step.sequence[row] != step.sequence[first]) first = row;
+    std::size_t last = row;
+    while (last + 1 < step.sequence.size() && last < first + 3 && step.sequence[last + 1] == step.sequence[row]) ++last;
+    ends.push_back(row == first ? 0 : step.position[last] + 1);
+  }
+  op.has_sinks = op.has_spans = true;
+  op.window = 20;
+  cases->add(op, {q, cases->random({heads}), Tensor::from(ends, {rows}), cases->random({heads}, 0.1f)},
+             Tolerance::kFloat, step);
+}
+
 void add_paged(Cases* cases) {
-  const std::vector<std::vector<std::pair<int, int>>> batches = {
-      {{0, 1}},                       // the first token
-      {{129, 130}},                   // decoding
-      {{63, 64}, {64, 65}, {0, 1}},   // decoding three sequences, at the edges of pages
-      {{0, 33}},                      // a first chunk
-      {{60, 71}, {0, 5}, {200, 201}}  // chunks and decoding together
+  using Batch = std::vector<std::pair<int, int>>;
+  const std::vector<Batch> batches = {
+      {{0, 1}},                        // the first token
+      {{129, 130}},                    // decoding
+      {{63, 64}, {64, 65}, {0, 1}},    // decoding three sequences, at the edges of pages
+      {{0, 33}},                       // a first chunk
+      {{60, 71}, {0, 5}, {200, 201}},  // chunks and decoding together
   };
-  for (const DType dtype : {DType::kF32, DType::kF16}) {
-    for (const Paged& spec : {Paged{1, 4, 4}, Paged{3, 64, 64}, Paged{2, 80, 33}}) {
-      for (const auto& batch : batches) {
-        const ConformanceStep step = make_step(spec, dtype, batch, cases->next_seed());
+  const Batch long_batch = {{511, 513}, {1100, 1101}};  // in several splits
+  for (const KvType type : kv_types()) {
+    for (const Paged& spec : {Paged{1, 4, 4}, Paged{3, 64, 64}, Paged{2, 80, 33}, Paged{1, 96, 96}, Paged{1, 128, 128},
+                              Paged{1, 256, 256}, Paged{1, 576, 0}, Paged{1, 36, 0}}) {
+      const bool small = spec.k_dim <= 80;
+      const std::int64_t group = spec.heads == 3 ? 3 : 2;
+      for (const Batch& batch : batches) {
+        if (!small && &batch != &batches.back() && &batch != &batches[1]) continue;
+        const ConformanceStep step = make_step(spec, type, batch, cases->next_seed());
         const auto rows = static_cast<std::int64_t>(step.sequence.size());
-        const Tensor k = cases->random({rows, spec.heads, spec.k_dim}),
-                     v = cases->random({rows, spec.heads, spec.v_dim});
-        cases->add(KvAppend{0}, {k, v}, Tolerance::kExact, step);
-        const std::int64_t group = spec.heads == 3 ? 3 : spec.heads;  // 1, 3 and 2 query heads for a key head
-        const Tensor q = cases->random({rows, spec.heads * group, spec.k_dim});
-        PagedAttention op{0, spec.heads, spec.v_dim, 1.0f / std::sqrt(static_cast<float>(spec.k_dim)), 0, 0.0f};
-        cases->add(op, {q}, Tolerance::kFloat, step);
-        op.window = 37;
-        cases->add(op, {q}, Tolerance::kFloat, step);
-        op.window = 0;
-        op.soft_cap = 2.5f;
-        cases->add(op, {q}, Tolerance::kFloat, step);
+        std::vector<Tensor> kv = {cases->random({rows, spec.heads, spec.k_dim})};
+        if (spec.v_dim > 0) kv.push_back(cases->random({rows, spec.heads, spec.v_dim}));
+        cases->add(KvAppend{0}, std::move(kv), Tolerance::kExact, step);
+        add_paged_attention(cases, step, spec.heads * group);
       }
+      if (spec.heads == 3) add_paged_attention(cases, make_step(spec, type, long_batch, cases->next_seed()), 9);
     }
   }
 }

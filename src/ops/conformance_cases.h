@@ -26,7 +26,7 @@ double nmse_bound(Tolerance tolerance, bool int8_activations);
 // The rows and the state of a step, owned. Sequences hold tokens from before the step.
 struct ConformanceStep {
   Paged spec;
-  DType dtype = DType::kF32;
+  KvType type = KvType::kF32;
   std::int32_t n_pages = 0;
   std::int32_t max_pages = 0;
   std::vector<std::int32_t> sequence, position;  // of each row

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "ops/conformance_cases.h"
+#include "ops/kv_codec.h"
 #include "quant/codec.h"
 
 namespace galago::ops {
@@ -63,16 +64,24 @@ Tensor random_weight(DType dtype, const std::vector<std::int64_t>& shape, std::u
 }
 
 std::vector<std::byte> ConformanceStep::initial_state() const {
-  const std::uint64_t stride = page_bytes(spec, dtype);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(n_pages) * stride);
-  const auto elements = static_cast<std::int64_t>(bytes.size()) / info(dtype).block_bytes;
-  const Tensor values = Tensor::random({elements}, seed);
-  quant::codec(dtype).encode_row(values.floats().data(), bytes.data(), elements);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(n_pages) * page_bytes(spec, type));
+  const std::int64_t width = spec.k_dim + spec.v_dim, rows = std::int64_t{n_pages} * spec.heads * kPageTokens;
+  const Tensor values = Tensor::random({rows, width}, seed);
+  const float* next = values.floats().data();
+  std::byte* at = bytes.data();
+  for (std::int32_t page = 0; page < n_pages; ++page) {
+    for (const int dim : {spec.k_dim, spec.v_dim}) {
+      const auto row_bytes = kv_row_bytes(type, static_cast<std::uint64_t>(dim)).value_or(0);
+      for (std::int64_t row = 0; row < std::int64_t{spec.heads} * kPageTokens; ++row, at += row_bytes, next += dim) {
+        encode_kv_row(type, next, at, dim);
+      }
+    }
+  }
   return bytes;
 }
 
 StateView ConformanceStep::state_view(std::vector<std::byte>& bytes) const {
-  return {bytes.data(), page_bytes(spec, dtype), dtype, n_pages};
+  return {bytes.data(), page_bytes(spec, type), type, n_pages};
 }
 
 StepView ConformanceStep::view(const StateView& state) const {

@@ -1,5 +1,5 @@
 // Writes the keys and values of a step's rows to their places in a layer's paged state. No output.
-// k: f32 (tokens, heads, k_dim)   v: f32 (tokens, heads, v_dim)
+// k: f32 (tokens, heads, k_dim)   v: f32 (tokens, heads, v_dim), or left out: the values are a view of the keys
 #pragma once
 
 #include "ops/op.h"
@@ -17,5 +17,7 @@ struct KvAppend {
 
 // Fails with the error of k or v when they have one. `step` may be nullptr while tracing.
 Status kv_append(const Tensor& k, const Tensor& v, int state, const StepView* step);
+// Keys alone, whose first elements are the values.
+Status kv_append(const Tensor& k, int state, const StepView* step);
 
 }  // namespace galago::ops

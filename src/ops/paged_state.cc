@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
-#include "quant/codec.h"
+#include "ops/kv_codec.h"
 
 namespace galago::ops {
 namespace {
@@ -27,6 +27,14 @@ Status check_rows(std::string_view op, const StepView& step, std::int64_t n_rows
 
 }  // namespace
 
+PagedState::PagedState(std::string_view op, const StepView& step, int state, const Paged& spec)
+    : op_(op),
+      step_(&step),
+      view_(&step.states[static_cast<std::size_t>(state)]),
+      spec_(spec),
+      k_bytes_(kv_row_bytes(view_->type, static_cast<std::uint64_t>(spec.k_dim)).value_or(0)),
+      v_bytes_(kv_row_bytes(view_->type, static_cast<std::uint64_t>(spec.v_dim)).value_or(0)) {}
+
 Result<PagedState> PagedState::open(std::string_view op, const StepView* step, int state, const Paged& spec,
                                     std::int64_t n_rows) {
   if (step == nullptr) {
@@ -36,10 +44,7 @@ Result<PagedState> PagedState::open(std::string_view op, const StepView* step, i
     return error(ErrorCode::kInvalidArgument, "{}: state {} of a step with {} states", op, state, step->states.size());
   }
   const StateView& view = step->states[static_cast<std::size_t>(state)];
-  if (view.dtype != DType::kF32 && view.dtype != DType::kF16) {
-    return error(ErrorCode::kUnsupported, "{}: state {} holds {}; expected f32 or f16", op, state, name(view.dtype));
-  }
-  const std::uint64_t needed = ops::page_bytes(spec, view.dtype);
+  const std::uint64_t needed = ops::page_bytes(spec, view.type);
   if (view.page_bytes < needed) {
     return error(ErrorCode::kInvalidArgument, "{}: state {} has pages of {} bytes; {} need {}", op, state,
                  view.page_bytes, to_string(spec), needed);
@@ -60,29 +65,29 @@ Result<std::byte*> PagedState::page(std::int32_t sequence, std::int32_t token) c
 
 std::uint64_t PagedState::key_offset(std::int32_t token, std::int64_t head) const {
   const auto row = static_cast<std::uint64_t>(head * kPageTokens + token % kPageTokens);
-  return row * static_cast<std::uint64_t>(spec_.k_dim) * (view_->dtype == DType::kF32 ? 4 : 2);
+  return row * k_bytes_;
 }
 
 std::uint64_t PagedState::value_offset(std::int32_t token, std::int64_t head) const {
-  const auto keys = static_cast<std::uint64_t>(spec_.heads) * kPageTokens * static_cast<std::uint64_t>(spec_.k_dim);
+  const auto keys = static_cast<std::uint64_t>(spec_.heads) * kPageTokens * k_bytes_;
   const auto row = static_cast<std::uint64_t>(head * kPageTokens + token % kPageTokens);
-  return (keys + row * static_cast<std::uint64_t>(spec_.v_dim)) * (view_->dtype == DType::kF32 ? 4 : 2);
+  return keys + row * v_bytes_;
 }
 
 void PagedState::write_key(std::byte* page, std::int32_t token, std::int64_t head, const float* key) const {
-  quant::codec(view_->dtype).encode_row(key, page + key_offset(token, head), spec_.k_dim);
+  encode_kv_row(view_->type, key, page + key_offset(token, head), spec_.k_dim);
 }
 
 void PagedState::write_value(std::byte* page, std::int32_t token, std::int64_t head, const float* value) const {
-  quant::codec(view_->dtype).encode_row(value, page + value_offset(token, head), spec_.v_dim);
+  encode_kv_row(view_->type, value, page + value_offset(token, head), spec_.v_dim);
 }
 
 void PagedState::read_key(const std::byte* page, std::int32_t token, std::int64_t head, float* key) const {
-  quant::codec(view_->dtype).decode_row(page + key_offset(token, head), key, spec_.k_dim);
+  decode_kv_row(view_->type, page + key_offset(token, head), key, spec_.k_dim);
 }
 
 void PagedState::read_value(const std::byte* page, std::int32_t token, std::int64_t head, float* value) const {
-  quant::codec(view_->dtype).decode_row(page + value_offset(token, head), value, spec_.v_dim);
+  decode_kv_row(view_->type, page + value_offset(token, head), value, spec_.v_dim);
 }
 
 }  // namespace galago::ops

@@ -10,8 +10,8 @@ namespace galago::ops {
 
 class PagedState {
  public:
-  // Fails when there is no step, no such state, its pages are too small for `spec` or its dtype is not f32 or f16; when
-  // the step has not `n_rows` rows, or a row's sequence or position is outside the step's page table.
+  // Fails when there is no step, no such state, or its pages are too small for `spec`; when the step has not `n_rows`
+  // rows, or a row's sequence or position is outside the step's page table.
   static Result<PagedState> open(std::string_view op, const StepView* step, int state, const Paged& spec,
                                  std::int64_t n_rows);
 
@@ -25,10 +25,9 @@ class PagedState {
   void read_value(const std::byte* page, std::int32_t token, std::int64_t head, float* value) const;
 
  private:
-  PagedState(std::string_view op, const StepView& step, int state, const Paged& spec)
-      : op_(op), step_(&step), view_(&step.states[static_cast<std::size_t>(state)]), spec_(spec) {}
+  PagedState(std::string_view op, const StepView& step, int state, const Paged& spec);
 
-  // Where the keys and values begin, in bytes from the start of a page.
+  // Where a token's keys and values begin, in bytes from the start of a page.
   std::uint64_t key_offset(std::int32_t token, std::int64_t head) const;
   std::uint64_t value_offset(std::int32_t token, std::int64_t head) const;
 
@@ -36,6 +35,7 @@ class PagedState {
   const StepView* step_;
   const StateView* view_;
   Paged spec_;
+  std::uint64_t k_bytes_, v_bytes_;  // of a row
 };
 
 }  // namespace galago::ops

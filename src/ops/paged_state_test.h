@@ -13,9 +13,9 @@ namespace galago::ops {
 // Sequence s owns the pages of table row s. `filled` bytes make reads of what was never written stand out (as NaN).
 class TestState {
  public:
-  TestState(Paged spec, DType dtype, std::vector<std::vector<std::int32_t>> tables, std::int32_t n_pages)
-      : spec_(spec), bytes_(static_cast<std::size_t>(n_pages) * page_bytes(spec, dtype), std::byte{0xff}) {
-    views_ = {StateView{bytes_.data(), page_bytes(spec, dtype), dtype, n_pages}};
+  TestState(Paged spec, KvType type, std::vector<std::vector<std::int32_t>> tables, std::int32_t n_pages)
+      : spec_(spec), bytes_(static_cast<std::size_t>(n_pages) * page_bytes(spec, type), std::byte{0xff}) {
+    views_ = {StateView{bytes_.data(), page_bytes(spec, type), type, n_pages}};
     for (const auto& row : tables) max_pages_ = std::max(max_pages_, row.size());
     for (auto& row : tables) {
       row.resize(max_pages_, -1);

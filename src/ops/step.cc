@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/checked.h"
+#include "ops/kv_codec.h"
 
 namespace galago::ops {
 
@@ -20,11 +21,12 @@ std::string to_string(const StateSpec& spec) {
                      fixed.max_tokens);
 }
 
-std::uint64_t page_bytes(const Paged& spec, DType dtype) {
+std::uint64_t page_bytes(const Paged& spec, KvType type) {
   if (spec.heads < 0 || spec.k_dim < 0 || spec.v_dim < 0) return std::numeric_limits<std::uint64_t>::max();
-  const auto width = static_cast<std::uint64_t>(spec.k_dim) + static_cast<std::uint64_t>(spec.v_dim);
-  // At most 2^31 * 2^32: no overflow before the last product.
-  const auto token = row_bytes(dtype, static_cast<std::uint64_t>(spec.heads) * width);
+  const auto k = kv_row_bytes(type, static_cast<std::uint64_t>(spec.k_dim));
+  const auto v = kv_row_bytes(type, static_cast<std::uint64_t>(spec.v_dim));
+  const auto head = k && v ? checked_add(*k, *v) : std::nullopt;
+  const auto token = head ? checked_mul(*head, static_cast<std::uint64_t>(spec.heads)) : std::nullopt;
   const auto page = token ? checked_mul<std::uint64_t>(*token, kPageTokens) : std::nullopt;
   return page.value_or(std::numeric_limits<std::uint64_t>::max());
 }

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "galago/dtype.h"
+#include "galago/kv_type.h"
 
 namespace galago::ops {
 
@@ -17,7 +17,8 @@ namespace galago::ops {
 inline constexpr int kPageTokens = 64;
 
 // Keys and values of an attention layer, in pages of kPageTokens tokens.
-// A page holds K as (heads, kPageTokens, k_dim), then V as (heads, kPageTokens, v_dim).
+// A page holds K as (heads, kPageTokens, k_dim), then V as (heads, kPageTokens, v_dim). With v_dim 0 the values are a
+// view of the keys (latent attention).
 struct Paged {
   int heads = 0;
   int k_dim = 0;
@@ -43,15 +44,15 @@ struct Static {
 using StateSpec = std::variant<Paged, Recurrent, Static>;
 
 std::string to_string(const StateSpec& spec);
-// Bytes of one page of a Paged state with keys and values of `dtype` (f32 or f16); 2^64 - 1, which no allocation
-// grants, where they overflow.
-std::uint64_t page_bytes(const Paged& spec, DType dtype);
+// Bytes of one page of a Paged state with keys and values of `type`; 2^64 - 1, which no allocation grants, where they
+// overflow.
+std::uint64_t page_bytes(const Paged& spec, KvType type);
 
 // One layer's state in memory. Page p starts at data + p * page_bytes; a page number outside [0, n_pages) is an error.
 struct StateView {
   std::byte* data = nullptr;
   std::uint64_t page_bytes = 0;
-  DType dtype = DType::kF32;
+  KvType type = KvType::kF32;
   std::int32_t n_pages = 0;
 };
 

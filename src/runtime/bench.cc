@@ -39,7 +39,7 @@ class Runner {
     Runner runner;
     const std::int64_t context =
         static_cast<std::int64_t>(options.depth) + std::max(options.prefill_tokens, options.decode_tokens) + 1;
-    GALAGO_TRY(StateStore store, engine.make_state(context, std::nullopt));
+    GALAGO_TRY(StateStore store, engine.make_state(context));
     runner.store_ = std::make_unique<StateStore>(std::move(store));
     runner.sequence_ = std::make_unique<Sequence>(*runner.store_);
     GALAGO_TRY(auto executor, engine.make_executor());
@@ -174,6 +174,7 @@ Result<BenchReport> bench(const Engine& engine, const BenchOptions& options) {
   report.load_ms = 1e3 * engine.load_seconds();
   report.isa = engine.description().isa;
   report.n_threads = engine.n_threads();
+  report.kv = engine.kv();
   GALAGO_TRY(Runner runner, Runner::create(engine, options));
   GALAGO_CHECK(measure_prefill(runner, options, report));
   GALAGO_CHECK(measure_decode(runner, options, report));

@@ -36,6 +36,7 @@ struct BenchReport {
   double read_bandwidth = 0;           // bytes per second that the threads read at best
   double read_bandwidth_fraction = 0;  // how much of that decoding reaches with its weights and its context
   std::string isa;
+  KvType kv = KvType::kF16;
   int n_threads = 0;
 };
 

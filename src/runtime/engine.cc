@@ -79,6 +79,7 @@ Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& 
   }
   std::shared_ptr<Engine> engine(new Engine);
   engine->precision_ = options.precision;
+  engine->kv_ = options.kv.value_or(options.precision == Precision::kExact ? KvType::kF32 : KvType::kF16);
   engine->n_threads_ = options.n_threads > 0 ? options.n_threads : default_threads();
   engine->limits_.prefill_tokens = options.prefill_chunk;
   GALAGO_TRY(engine->checkpoint_, formats::Checkpoint::open(path));
@@ -185,17 +186,13 @@ Result<std::unique_ptr<EntryExecutor>> Engine::make_tapped_executor(bool eager, 
   return std::unique_ptr<EntryExecutor>(std::move(executor));
 }
 
-Result<StateStore> Engine::make_state(std::int64_t context, std::optional<DType> kv, int sequences) const {
-  const DType dtype = kv.value_or(precision_ == Precision::kExact ? DType::kF32 : DType::kF16);
-  if (dtype != DType::kF32 && dtype != DType::kF16) {
-    return error(ErrorCode::kUnsupported, "keys and values in {} are not supported; f16 and f32 are", name(dtype));
-  }
+Result<StateStore> Engine::make_state(std::int64_t context, std::optional<KvType> kv, int sequences) const {
   const std::int64_t tokens = context > 0 ? context : model_->info().context_length;
   const std::int64_t pages = (tokens + ops::kPageTokens - 1) / ops::kPageTokens * sequences;
   if (pages < 1 || pages > INT32_MAX / ops::kPageTokens) {
     return error(ErrorCode::kOutOfRange, "a context of {} tokens is not possible", tokens);
   }
-  return StateStore::create(model_->states(), dtype, static_cast<std::int32_t>(pages));
+  return StateStore::create(model_->states(), kv.value_or(kv_), static_cast<std::int32_t>(pages));
 }
 
 }  // namespace galago::runtime

@@ -52,8 +52,10 @@ class Engine {
   // The same for entries that also give intermediate stages, compiled for this call or run op by op; of `variant`, when
   // it is a variant of this engine's over the same weights.
   Result<std::unique_ptr<EntryExecutor>> make_tapped_executor(bool eager, const models::Model* variant = nullptr) const;
-  // Where keys and values are kept for `context` tokens in all; `sequences` of them share the pages.
-  Result<StateStore> make_state(std::int64_t context, std::optional<DType> kv, int sequences = 1) const;
+  // Where keys and values are kept for `context` tokens in all; `sequences` of them share the pages. Without `kv` they
+  // are of kv().
+  Result<StateStore> make_state(std::int64_t context, std::optional<KvType> kv = std::nullopt, int sequences = 1) const;
+  KvType kv() const { return kv_; }
 
  private:
   Engine() = default;
@@ -71,6 +73,7 @@ class Engine {
   models::EntryLimits limits_;
   std::shared_ptr<const ProgramSet> programs_;
   Precision precision_ = Precision::kFast;
+  KvType kv_ = KvType::kF16;
   int n_threads_ = 1;
   double load_seconds_ = 0;
   std::string packing_report_;

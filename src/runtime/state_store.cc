@@ -17,7 +17,7 @@ constexpr std::uint64_t kAlignment = 4096;  // each layer begins on a page of th
 
 }  // namespace
 
-Result<StateStore> StateStore::create(std::span<const ops::StateSpec> specs, DType dtype, std::int32_t max_pages) {
+Result<StateStore> StateStore::create(std::span<const ops::StateSpec> specs, KvType kv, std::int32_t max_pages) {
   StateStore store;
   store.max_pages_ = max_pages;
   std::vector<std::uint64_t> offsets;
@@ -27,13 +27,13 @@ Result<StateStore> StateStore::create(std::span<const ops::StateSpec> specs, DTy
     if (paged == nullptr) {
       return error(ErrorCode::kUnsupported, "state of the kind {} cannot be kept yet", ops::to_string(spec));
     }
-    const std::uint64_t one = ops::page_bytes(*paged, dtype);
+    const std::uint64_t one = ops::page_bytes(*paged, kv);
     const auto layer = checked_mul<std::uint64_t>(one, static_cast<std::uint64_t>(max_pages));
     const auto padded = layer ? checked_align(*layer, kAlignment) : std::nullopt;
     const auto sum = padded ? checked_add(total, *padded) : std::nullopt;
     if (!sum) return error(ErrorCode::kOutOfRange, "a context of {} pages overflows", max_pages);
     offsets.push_back(total);
-    store.views_.push_back({nullptr, one, dtype, max_pages});
+    store.views_.push_back({nullptr, one, kv, max_pages});
     total = *sum;
   }
   if (total > 0) {

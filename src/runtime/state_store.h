@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "galago/dtype.h"
+#include "galago/kv_type.h"
 #include "galago/result.h"
 #include "ops/step.h"
 
@@ -16,7 +16,7 @@ namespace galago::runtime {
 class StateStore {
  public:
   // Fails for states that nothing runs yet (Recurrent, Static), and when there is no address space.
-  static Result<StateStore> create(std::span<const ops::StateSpec> specs, DType dtype, std::int32_t max_pages);
+  static Result<StateStore> create(std::span<const ops::StateSpec> specs, KvType kv, std::int32_t max_pages);
   ~StateStore();
   StateStore(StateStore&& other) noexcept;
   StateStore& operator=(StateStore&& other) noexcept;

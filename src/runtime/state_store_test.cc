@@ -10,7 +10,7 @@ namespace {
 const std::array<ops::StateSpec, 2> kSpecs = {ops::Paged{2, 8, 8}, ops::Paged{1, 16, 16}};
 
 TEST(StateStore, HandsOutPagesUntilThereAreNone) {
-  auto store = StateStore::create(kSpecs, DType::kF16, 3);
+  auto store = StateStore::create(kSpecs, KvType::kF16, 3);
   ASSERT_TRUE(store.ok());
   {
     Sequence a(*store), b(*store);
@@ -28,20 +28,20 @@ TEST(StateStore, HandsOutPagesUntilThereAreNone) {
 }
 
 TEST(StateStore, GivesEveryStatePlaceForAllPages) {
-  auto store = StateStore::create(kSpecs, DType::kF32, 2);
+  auto store = StateStore::create(kSpecs, KvType::kF32, 2);
   ASSERT_TRUE(store.ok());
   const auto views = store->views();
   ASSERT_EQ(views.size(), 2u);
-  EXPECT_EQ(views[0].page_bytes, ops::page_bytes(std::get<ops::Paged>(kSpecs[0]), DType::kF32));
+  EXPECT_EQ(views[0].page_bytes, ops::page_bytes(std::get<ops::Paged>(kSpecs[0]), KvType::kF32));
   EXPECT_GE(views[1].data, views[0].data + 2 * views[0].page_bytes);
   views[1].data[2 * views[1].page_bytes - 1] = std::byte{1};  // the last byte is ours
 }
 
 TEST(StateStore, RefusesWhatNobodyRuns) {
   const std::array<ops::StateSpec, 1> recurrent = {ops::Recurrent{4}};
-  EXPECT_EQ(StateStore::create(recurrent, DType::kF32, 1).error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(StateStore::create(recurrent, KvType::kF32, 1).error().code, ErrorCode::kUnsupported);
   const std::array<ops::StateSpec, 1> huge = {ops::Paged{1 << 20, 1 << 14, 1 << 14}};
-  EXPECT_FALSE(StateStore::create(huge, DType::kF32, INT32_MAX).ok());
+  EXPECT_FALSE(StateStore::create(huge, KvType::kF32, INT32_MAX).ok());
 }
 
 }  // namespace

@@ -100,6 +100,7 @@ Result<VerifyReport> verify(const std::filesystem::path& checkpoint, const std::
   GALAGO_CHECK(check_options(expected, options));
   ModelOptions model_options;
   model_options.precision = options.precision;
+  model_options.kv = options.kv;
   model_options.n_threads = options.n_threads;
   model_options.prefill_chunk = options.chunk > 0 ? options.chunk : prompt_rows(expected);
   GALAGO_TRY(const auto engine, Engine::open(checkpoint, model_options));

@@ -14,10 +14,11 @@ namespace galago::runtime {
 
 struct VerifyOptions {
   Precision precision = Precision::kExact;
-  int chunk = 0;            // rows of a prefill step; 0: the whole prompt at once, as far as that is possible
-  bool eager = false;       // op by op, with the CPU's kernels
-  double tolerance = 1e-3;  // of max|d| / std(expected)
-  std::string from;         // the stage that is taken from the file; empty: none
+  std::optional<KvType> kv{};  // of keys and values; unset: f32 when exact, f16 when fast
+  int chunk = 0;               // rows of a prefill step; 0: the whole prompt at once, as far as that is possible
+  bool eager = false;          // op by op, with the CPU's kernels
+  double tolerance = 1e-3;     // of max|d| / std(expected)
+  std::string from;            // the stage that is taken from the file; empty: none
   int n_threads = 0;
 };
 

@@ -99,8 +99,7 @@ class Reader {
     std::unique_ptr<Reader> reader(new Reader(run, prompt, std::move(executor.fed)));
     const formats::StoredTensor* greedy = run.expected.find("greedy_ids");
     const std::int64_t more = greedy == nullptr || greedy->shape.empty() ? 0 : greedy->shape.back();
-    GALAGO_TRY(reader->store_,
-               run.engine.make_state(static_cast<std::int64_t>(prompt.ids.size()) + more, std::nullopt));
+    GALAGO_TRY(reader->store_, run.engine.make_state(static_cast<std::int64_t>(prompt.ids.size()) + more));
     reader->sequence_.emplace(*reader->store_);
     GALAGO_TRY(reader->stepper_, Stepper::create(run.engine.model(), std::move(executor.executor), *reader->store_,
                                                  run.engine.limits(), 1));

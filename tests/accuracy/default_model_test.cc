@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "formats/safetensors.h"
 #include "logits_reader.h"
+#include "ops/kv_codec.h"
 
 namespace galago::accuracy {
 namespace {
@@ -91,8 +92,9 @@ class DefaultModel : public ::testing::Test {
     GTEST_SKIP() << found.error().message;
   }
 
-  std::unique_ptr<LogitsReader> open(Precision precision, std::size_t context) const {
-    auto reader = LogitsReader::open(path_, {.precision = precision}, static_cast<std::int64_t>(context));
+  std::unique_ptr<LogitsReader> open(Precision precision, std::size_t context,
+                                     std::optional<KvType> kv = std::nullopt) const {
+    auto reader = LogitsReader::open(path_, {.precision = precision, .kv = kv}, static_cast<std::int64_t>(context));
     EXPECT_TRUE(reader.ok()) << reader.error().message;
     return reader.ok() ? std::move(reader).value() : nullptr;
   }
@@ -181,6 +183,38 @@ TEST_F(DefaultModel, FastFollowsExact) {
   EXPECT_LE(agreement.mean_kl(), kLlamaCppKl * kChance);
   // Equal engines would prove nothing.
   EXPECT_GT(agreement.mean_kl(), 0.0);
+}
+
+// What the type of keys and values adds to f16's result: everything else is the same.
+TEST_F(DefaultModel, NarrowKeysAndValuesFollowF16) {
+  const auto text = read_text(kData / "text.txt");
+  ASSERT_TRUE(text.ok()) << text.error().message;
+  const auto base = open(Precision::kFast, kWindow, KvType::kF16);
+  ASSERT_NE(base, nullptr);
+  const auto encoded = base->engine().tokenizer().value()->encode(*text);
+  ASSERT_TRUE(encoded.ok()) << encoded.error().message;
+  // All of the text where the numbers are wanted, some of it for the bounds.
+  const char* wanted = std::getenv("GALAGO_WHOLE_TEXT");
+  const std::span<const std::int32_t> ids = std::span(*encoded).first(wanted != nullptr ? encoded->size() : kWindow);
+  struct Bound {
+    KvType type;
+    double kl;
+  };
+  for (const auto& [type, bound] : {Bound{KvType::kQ8, 1e-3}, Bound{KvType::kQ4, 1e-1}, Bound{KvType::kBF16, 1e-3}}) {
+    const auto narrow = open(Precision::kFast, kWindow, type);
+    ASSERT_NE(narrow, nullptr);
+    Agreement agreement;
+    for (std::size_t at = 0; at < ids.size(); at += kWindow) {
+      const auto window = ids.subspan(at, std::min(kWindow, ids.size() - at));
+      const Status status = compare_window(*base, *narrow, window, agreement);
+      ASSERT_TRUE(status.ok()) << status.error().message;
+    }
+    std::printf("accuracy: %s keys and values against f16, %zu positions: same top token %.2f %%, mean KL %.3e (%s)\n",
+                std::string(ops::name(type)).c_str(), agreement.positions, 100 * agreement.top_fraction(),
+                agreement.mean_kl(), base->engine().description().isa.c_str());
+    EXPECT_LT(agreement.mean_kl(), bound) << ops::name(type);
+    EXPECT_GT(agreement.mean_kl(), 0.0);
+  }
 }
 
 }  // namespace

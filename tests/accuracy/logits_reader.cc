@@ -9,7 +9,7 @@ namespace galago::accuracy {
 Result<std::unique_ptr<LogitsReader>> LogitsReader::open(const std::filesystem::path& path, const ModelOptions& options,
                                                          std::int64_t context) {
   GALAGO_TRY(auto engine, runtime::Engine::open(path, options));
-  GALAGO_TRY(runtime::StateStore state, engine->make_state(context, std::nullopt));
+  GALAGO_TRY(runtime::StateStore state, engine->make_state(context));
   auto store = std::make_unique<runtime::StateStore>(std::move(state));
   GALAGO_TRY(auto executor, engine->make_executor());
   GALAGO_TRY(runtime::Stepper stepper,

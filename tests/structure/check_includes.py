@@ -34,6 +34,7 @@ PUBLIC_LAYERS = {
     "formats.def": "tensor",
     "image.h": "media",
     "precision.h": "graph",
+    "kv_type.h": "ops",
     "generate.h": "runtime",
 }
 

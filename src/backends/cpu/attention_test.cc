@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "backends/cpu/kernel_fixture_test.h"
+#include "backends/cpu/paged_step.h"
+#include "ops/kv_codec.h"
 #include "quant/half.h"
 
 namespace galago::cpu {
@@ -35,11 +37,20 @@ std::vector<double> reference(const float* q, const float* k, std::int64_t k_str
   return y;
 }
 
+// `values` as rows of `dim` in a cache of `type` are read.
+void round_to(KvType type, std::int64_t dim, std::vector<float>* values) {
+  std::vector<std::byte> row(ops::kv_row_bytes(type, static_cast<std::uint64_t>(dim)).value());
+  for (float* at = values->data(); at < values->data() + values->size(); at += dim) {
+    ops::encode_kv_row(type, at, row.data(), dim);
+    ops::decode_kv_row(type, row.data(), at, dim);
+  }
+}
+
 // Two sequences whose tokens are spread over shuffled pages; unused memory is NaN, which no result may touch.
 struct Cache {
   Heads heads;
   std::vector<std::int64_t> lengths;
-  std::vector<std::vector<float>> k, v;  // per sequence, as the pages hold them (rounded to f16 where they do)
+  std::vector<std::vector<float>> k, v;  // per sequence, as the pages hold them
   std::vector<std::byte> memory;
   std::vector<std::int32_t> table;
   PagedKv kv{};
@@ -47,7 +58,7 @@ struct Cache {
 
 Cache make_cache(const KernelTable& kernels, Heads h, KvType type, std::vector<std::int64_t> lengths) {
   Cache c{h, std::move(lengths), {}, {}, {}, {}, {}};
-  constexpr std::int64_t kMaxPages = 8;
+  constexpr std::int64_t kMaxPages = 20;
   const KvPageLayout layout = kv_page_layout(type, h.n_kv_heads, h.k_dim, h.v_dim);
   c.memory.assign(static_cast<std::size_t>(layout.k_bytes + layout.v_bytes) * 2 * kMaxPages, std::byte{0xff});
   c.table.resize(2 * kMaxPages);
@@ -83,11 +94,8 @@ Cache make_cache(const KernelTable& kernels, Heads h, KvType type, std::vector<s
     kernels.kv_append(a);
     a.first_row = rows / 2, a.last_row = rows;
     kernels.kv_append(a);
-    if (type == KvType::kF16) {
-      for (auto* values : {&c.k[s], &c.v[s]}) {
-        for (float& value : *values) value = quant::f16_to_f32(quant::f32_to_f16(value));
-      }
-    }
+    round_to(type, h.k_dim, &c.k[s]);
+    round_to(type, h.v_dim, &c.v[s]);
   }
   return c;
 }
@@ -118,19 +126,19 @@ AttentionPagedArgs paged_args(const Cache& c, const Queries& queries, std::vecto
   a.q = queries.q.data(), a.q_stride = h.n_heads * h.k_dim;
   a.y = y->data(), a.y_stride = h.n_heads * h.v_dim;
   a.sequence = queries.sequence.data(), a.position = queries.position.data();
-  a.n_heads = h.n_heads, a.scale = 0.3f, a.softcap = softcap, a.window = window;
+  a.n_heads = h.n_heads, a.v_dim = h.v_dim, a.scale = 0.3f, a.softcap = softcap, a.window = window;
   a.last_row = static_cast<std::int64_t>(queries.sequence.size()), a.last_kv_head = h.n_kv_heads;
   return a;
 }
 
-constexpr Heads kHeads[] = {{3, 3, 64, 64}, {9, 3, 64, 64},   {4, 1, 80, 80},
-                            {2, 1, 20, 36}, {7, 1, 128, 128}, {2, 2, 5, 3}};
+constexpr Heads kHeads[] = {{3, 3, 64, 64},   {9, 3, 64, 64}, {4, 1, 80, 80}, {2, 1, 20, 36},
+                            {7, 1, 128, 128}, {2, 2, 5, 3},   {1, 1, 96, 96}, {2, 1, 256, 256}};
 
 class Attention : public KernelTest {};
 
 TEST_P(Attention, PagedMatchesDouble) {
   for (const Heads h : kHeads) {
-    for (const KvType type : {KvType::kF32, KvType::kF16}) {
+    for (const KvType type : ops::kv_types()) {
       for (const auto& [window, softcap] : {std::pair<int, float>{0, 0.0f}, {50, 0.0f}, {1, 2.0f}, {130, 3.0f}}) {
         const Cache c = make_cache(kernels(), h, type, {200, 67});
         const Queries queries = last_tokens(c, 90);
@@ -149,33 +157,80 @@ TEST_P(Attention, PagedMatchesDouble) {
             expected.insert(expected.end(), one.begin(), one.end());
           }
         }
-        EXPECT_LE(nmse(y, expected), 1e-10)
-            << h.n_heads << "/" << h.n_kv_heads << " heads of " << h.k_dim << " window " << window;
+        // Products with codes round queries and weights to 15 bits.
+        EXPECT_LE(nmse(y, expected), type == KvType::kQ8 || type == KvType::kQ4 ? 3e-8 : 1e-10)
+            << h.n_heads << "/" << h.n_kv_heads << " heads of " << h.k_dim << " window " << window << " "
+            << ops::name(type);
       }
     }
   }
 }
 
+// The same rows by attention_split and attention_merge, `n` splits at a time.
+void attend_in_splits(const KernelTable& kernels, AttentionPagedArgs a, std::int64_t n, std::int64_t last_split) {
+  const std::int64_t slots = a.last_row * a.n_heads;
+  std::vector<float> partials(static_cast<std::size_t>(n * slots * (a.v_dim + 2)), std::nanf(""));
+  std::vector<float> totals(static_cast<std::size_t>(2 * slots), std::nanf(""));
+  a.partials = partials.data(), a.totals = totals.data(), a.partial_rows = a.last_row;
+  for (std::int64_t split = 0; split < last_split; split += n) {
+    a.first_split = split, a.last_split = std::min(split + n, last_split);
+    a.begins = split == 0, a.ends = a.last_split == last_split;
+    kernels.attention_split(a);
+    kernels.attention_merge(a);
+  }
+}
+
 TEST_P(Attention, PagedRowsAreIndependentBitForBit) {
   for (const Heads h : {Heads{9, 3, 64, 64}, Heads{7, 1, 40, 24}}) {
-    const Cache c = make_cache(kernels(), h, KvType::kF16, {200, 67});
-    const Queries queries = last_tokens(c, 90);
-    const auto rows = static_cast<std::int64_t>(queries.sequence.size());
-    for (const std::int64_t window : {0, 33}) {
-      std::vector<float> whole(static_cast<std::size_t>(rows * h.n_heads * h.v_dim)), parts(whole.size());
-      kernels().attention_paged(paged_args(c, queries, &whole, window, 0.0f));
-      for (const std::int64_t step : {1, 2, 3, 17, 64}) {
-        AttentionPagedArgs a = paged_args(c, queries, &parts, window, 0.0f);
-        for (std::int64_t row = 0; row < rows; row += step) {
-          for (std::int64_t head = 0; head < h.n_kv_heads; ++head) {
-            a.first_row = row, a.last_row = std::min(row + step, rows);
-            a.first_kv_head = head, a.last_kv_head = head + 1;
-            kernels().attention_paged(a);
+    for (const KvType type : ops::kv_types()) {
+      const Cache c = make_cache(kernels(), h, type, {1200, 67});
+      const Queries queries = last_tokens(c, 90);
+      const auto rows = static_cast<std::int64_t>(queries.sequence.size());
+      const std::vector<float> sinks = random_values(static_cast<std::size_t>(h.n_heads), 4);
+      for (const std::int64_t window : {0, 33, 600}) {
+        std::vector<float> whole(static_cast<std::size_t>(rows * h.n_heads * h.v_dim)), parts(whole.size());
+        AttentionPagedArgs a = paged_args(c, queries, &whole, window, 0.0f);
+        a.sinks = window == 33 ? nullptr : sinks.data();
+        kernels().attention_paged(a);
+        a.y = parts.data();
+        for (const std::int64_t step : {1, 2, 3, 17, 64}) {
+          std::fill(parts.begin(), parts.end(), std::nanf(""));
+          for (std::int64_t row = 0; row < rows; row += step) {
+            for (std::int64_t head = 0; head < h.n_kv_heads; ++head) {
+              a.first_row = row, a.last_row = std::min(row + step, rows);
+              a.first_kv_head = head, a.last_kv_head = head + 1;
+              kernels().attention_paged(a);
+            }
           }
+          EXPECT_TRUE(same_bits(whole.data(), parts.data(), whole.size()))
+              << "step " << step << " window " << window << " " << ops::name(type);
         }
-        EXPECT_TRUE(same_bits(whole.data(), parts.data(), whole.size())) << "step " << step << " window " << window;
+        a.first_row = 0, a.first_kv_head = 0;
+        for (const std::int64_t n : {1, 2, 3}) {
+          std::fill(parts.begin(), parts.end(), std::nanf(""));
+          attend_in_splits(kernels(), a, n, 3);
+          EXPECT_TRUE(same_bits(whole.data(), parts.data(), whole.size()))
+              << n << " splits at once, window " << window << " " << ops::name(type);
+        }
       }
     }
+  }
+}
+
+// What no row sees yet, or what a page held before, cannot touch a result: here all of it is NaN.
+TEST_P(Attention, PagesMayHoldAnythingBeyondTheKeys) {
+  const Heads h{3, 1, 64, 64};
+  for (const KvType type : ops::kv_types()) {
+    const Cache c = make_cache(kernels(), h, type, {70});
+    const Queries queries = last_tokens(c, 7);
+    std::vector<float> y(7 * 3 * 64), alone(y.size());
+    kernels().attention_paged(paged_args(c, queries, &y, 0, 0.0f));
+    for (const float value : y) ASSERT_TRUE(std::isfinite(value)) << ops::name(type);
+    const Cache shorter = make_cache(kernels(), h, type, {64});
+    AttentionPagedArgs a = paged_args(shorter, queries, &alone, 0, 0.0f);
+    a.last_row = 1;  // token 63, the last of a full page
+    kernels().attention_paged(a);
+    EXPECT_TRUE(same_bits(y.data(), alone.data(), 3 * 64)) << ops::name(type);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "backends/cpu/cpu_executor.h"
+#include "backends/cpu/kv_pages_test.h"
 #include "backends/cpu/program_fixture_test.h"
 #include "backends/cpu/testable_kernels_test.h"
 #include "ops/conformance_cases.h"
@@ -16,31 +17,9 @@ namespace {
 
 using ops::ConformanceCase;
 
-// The CPU's pages hold K as (heads, k_dim, tokens), the reference's as (heads, tokens, k_dim).
-std::vector<std::byte> with_keys_transposed(const ConformanceCase& c, const std::vector<std::byte>& state, bool back) {
-  const ops::Paged& spec = c.step->spec;
-  const std::size_t element = c.step->dtype == DType::kF32 ? 4 : 2;
-  const auto k_dim = static_cast<std::size_t>(spec.k_dim), tokens = static_cast<std::size_t>(kPageTokens);
-  const auto page_bytes = static_cast<std::size_t>(ops::page_bytes(spec, c.step->dtype));
-  std::vector<std::byte> out = state;
-  for (std::size_t page = 0; page * page_bytes < state.size(); ++page) {
-    for (std::size_t head = 0; head < static_cast<std::size_t>(spec.heads); ++head) {
-      const std::size_t base = page * page_bytes + head * tokens * k_dim * element;
-      for (std::size_t token = 0; token < tokens; ++token) {
-        for (std::size_t d = 0; d < k_dim; ++d) {
-          std::size_t from = token * k_dim + d, to = d * tokens + token;
-          if (back) std::swap(from, to);
-          std::memcpy(out.data() + base + to * element, state.data() + base + from * element, element);
-        }
-      }
-    }
-  }
-  return out;
-}
-
 struct Outcome {
   std::vector<Tensor> outputs;
-  std::vector<std::byte> state;  // in the reference's layout
+  Floats state;  // keys and values of all pages, as numbers
 };
 
 Outcome expected_of(const ConformanceCase& c) {
@@ -49,10 +28,11 @@ Outcome expected_of(const ConformanceCase& c) {
     outcome.outputs = ops::apply(c.op, c.inputs);
     return outcome;
   }
-  outcome.state = c.step->initial_state();
-  const ops::StateView view = c.step->state_view(outcome.state);
+  std::vector<std::byte> state = c.step->initial_state();
+  const ops::StateView view = c.step->state_view(state);
   const ops::StepView step = c.step->view(view);
   outcome.outputs = ops::apply(c.op, c.inputs, &step);
+  outcome.state = reference_state(*c.step, state);
   return outcome;
 }
 
@@ -63,11 +43,11 @@ Outcome found_by(ops::Executor& executor, const ConformanceCase& c) {
     outcome.outputs = ops::apply(c.op, c.inputs);
     return outcome;
   }
-  std::vector<std::byte> state = with_keys_transposed(c, c.step->initial_state(), false);
+  std::vector<std::byte> state = cpu_pages(*c.step, c.step->initial_state());
   const ops::StateView view = c.step->state_view(state);
   const ops::StepView step = c.step->view(view);
   outcome.outputs = ops::apply(c.op, c.inputs, &step);
-  outcome.state = with_keys_transposed(c, state, true);
+  outcome.state = cpu_state(*c.step, state);
   return outcome;
 }
 
@@ -128,11 +108,15 @@ class CompilingExecutor : public ops::Executor {
     compiled.backend = CpuBackend::create(options_).value();
     graph::Graph graph;
     graph.name = "attend";
-    graph.inputs = {graph.add_value({.type = activations[0].type(), .name = "q"})};
-    const TensorType y = ops::infer(op, std::vector<TensorType>{activations[0].type()}).value()[0];
+    std::vector<TensorType> types;
+    for (const Tensor& input : activations) {
+      types.push_back(input.type());
+      graph.inputs.push_back(graph.add_value({.type = input.type(), .name = fmt::format("x{}", graph.inputs.size())}));
+    }
+    const TensorType y = ops::infer(op, types).value()[0];
     graph.outputs = {graph.add_value({.type = y})};
     graph.output_names = {"y"};
-    graph.nodes.push_back({.op = op, .inputs = {0}, .outputs = {1}});
+    graph.nodes.push_back({.op = op, .inputs = graph.inputs, .outputs = graph.outputs});
     compiled.program = compiled.backend->compile(graph).value();
     return outputs_of(compiled, activations, step, op, activations);
   }
@@ -174,8 +158,7 @@ void check_all(ops::Executor& executor, bool int8, const std::vector<Conformance
                    c.tolerance, int8);
     }
     if (c.step) {
-      expect_close(floats_of(c.step->dtype, found.state), floats_of(c.step->dtype, expected[n].state), c.tolerance,
-                   int8);
+      expect_close(found.state, expected[n].state, c.tolerance, int8);
     }
     if (::testing::Test::HasFailure()) return;
   }

@@ -11,6 +11,7 @@
 #include "galago/ops.h"
 #include "ops/conformance_cases.h"
 #include "ops/kv_append.h"
+#include "ops/kv_codec.h"
 #include "ops/paged_attention.h"
 #include "ops/rope.h"
 
@@ -140,7 +141,7 @@ struct Decoder {
   static constexpr int kHidden = 64, kHeads = 4, kKvHeads = 2, kHeadDim = 16, kInner = 96, kVocab = 50;
   // Weights of unit size give queries and keys of size 8: scores of unit size, as trained models have them.
   static constexpr float kScale = 1.0f / 256;
-  DType dtype;
+  DType dtype = DType::kF32;
   Tensor table = weight(dtype, kVocab, kHidden, 1);
   Tensor q = weight(dtype, kHeads* kHeadDim, kHidden, 2), k = weight(dtype, kKvHeads* kHeadDim, kHidden, 3);
   Tensor v = weight(DType::kQ8_0, kKvHeads* kHeadDim, kHidden, 4), o = weight(dtype, kHidden, kHidden, 5);
@@ -198,7 +199,7 @@ TEST(Decoder, EqualsItsReferences) {
   for (const DType dtype : {DType::kQ4_1, DType::kF16, DType::kQ4_0}) {
     const Decoder decoder{dtype};
     const Step step({{0, 70}, {0, 9}}, 2);
-    const PagedStates reference_states({decoder.spec, decoder.spec}, DType::kF32, 4);
+    const PagedStates reference_states({decoder.spec, decoder.spec}, KvType::kF32, 4);
     const ops::StepView view = step.view(reference_states);
     const auto eager = decoder.forward(std::vector{Decoder::ids_of(step), step.positions()}, &view);
     ASSERT_TRUE(eager[0].tensor.ok()) << eager[0].tensor.error().message;
@@ -208,7 +209,7 @@ TEST(Decoder, EqualsItsReferences) {
         const Compiled compiled = compile(decoder.source(), {.precision = precision, .kernels = kernels});
         EXPECT_EQ(count_nodes(compiled.graph, "rope_append"), 2);
         EXPECT_EQ(count_nodes(compiled.graph, "linears"), 9) << graph::name(compiled.graph.nodes[0]);
-        const PagedStates states({decoder.spec, decoder.spec}, DType::kF32, 4);
+        const PagedStates states({decoder.spec, decoder.spec}, KvType::kF32, 4);
         const auto found = run_step(compiled, states, step);
         ASSERT_TRUE(found.ok()) << found.error().message;
         const bool fast = precision == graph::Precision::kFast;
@@ -218,37 +219,65 @@ TEST(Decoder, EqualsItsReferences) {
   }
 }
 
-// One sequence in chunks, beside another, on more threads: the same bits as alone and whole.
+Floats logits_of(const Floats& logits, int row) {
+  const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(row) * Decoder::kVocab;
+  return Floats(begin, begin + Decoder::kVocab);
+}
+
+// One sequence in chunks, beside another, on some threads: the same bits as alone and whole.
+void expect_same_in_chunks(const Compiled& compiled, KvType type, int chunk, int n_threads, const Floats& whole) {
+  const ops::Paged spec = Decoder{}.spec;
+  const PagedStates chunked({spec, spec}, type, 6);
+  for (int first = 0; first < 150; first += chunk) {
+    const int last = std::min(150, first + chunk);
+    const Step step({{first, last}, {0, std::min(10, first / 7)}}, 3);
+    const Floats part = run_step(compiled, chunked, step, n_threads).value()[0];
+    for (int r = first; r < last; ++r) {
+      ASSERT_EQ(logits_of(part, r - first), logits_of(whole, r))
+          << "row " << r << " in chunks of " << chunk << " on " << n_threads << " threads, " << ops::name(type);
+    }
+  }
+}
+
 TEST(Decoder, RowsDoNotDependOnChunksNeighboursOrThreads) {
   const Decoder decoder{DType::kQ4_1};
   for (const KernelTable* kernels : testable_kernels()) {
     for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
       SCOPED_TRACE(kernels->isa);
       const Compiled compiled = compile(decoder.source(), {.precision = precision, .kernels = kernels});
-      const auto states = [&] { return PagedStates({decoder.spec, decoder.spec}, DType::kF16, 6); };
-      const PagedStates whole_states = states();
-      const Floats whole = run_step(compiled, whole_states, Step({{0, 150}}, 3)).value()[0];
-      const auto row = [](const Floats& logits, std::size_t r) {
-        const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(r * Decoder::kVocab);
-        return Floats(begin, begin + Decoder::kVocab);
+      const auto whole_of = [&](KvType type) {
+        return run_step(compiled, PagedStates({decoder.spec, decoder.spec}, type, 6), Step({{0, 150}}, 3)).value()[0];
       };
+      const Floats whole = whole_of(KvType::kF16);
       for (const int chunk : {1, 7, 64, 150}) {
         for (const int n_threads : {1, 2, 3}) {
           if (chunk == 1 && n_threads != 2) continue;
-          const PagedStates chunked = states();
-          for (int first = 0; first < 150; first += chunk) {
-            const int last = std::min(150, first + chunk);
-            const int neighbours = std::min(10, first / 7);
-            const Step step({{first, last}, {0, neighbours}}, 3);
-            const Floats part = run_step(compiled, chunked, step, n_threads).value()[0];
-            for (int r = first; r < last; ++r) {
-              ASSERT_EQ(row(part, static_cast<std::size_t>(r - first)), row(whole, static_cast<std::size_t>(r)))
-                  << "row " << r << " in chunks of " << chunk << " on " << n_threads << " threads";
-            }
-          }
+          expect_same_in_chunks(compiled, KvType::kF16, chunk, n_threads, whole);
         }
       }
+      for (const KvType type : {KvType::kF32, KvType::kBF16, KvType::kQ8, KvType::kQ4}) {
+        expect_same_in_chunks(compiled, type, 7, 2, whole_of(type));
+      }
     }
+  }
+}
+
+// Steps of few rows over many keys are split over them, which no bit shows: on one thread they are not.
+TEST(Decoder, SplittingTheKeysChangesNoBit) {
+  const Decoder decoder{DType::kQ4_1};
+  for (const KvType type : ops::kv_types()) {
+    SCOPED_TRACE(ops::name(type));
+    const Compiled compiled = compile(decoder.source(), {.precision = graph::Precision::kFast});
+    const PagedStates states({decoder.spec, decoder.spec}, type, 42);
+    constexpr int kTokens = 1250;  // in three splits
+    for (int first = 0; first < kTokens; first += 150) {
+      const int last = std::min(kTokens, first + 150);
+      ASSERT_TRUE(run_step(compiled, states, Step({{first, last}, {0, 5}}, 21), 2).ok());
+    }
+    const Step step({{kTokens, kTokens + 2}, {5, 6}}, 21);
+    const Floats alone = run_step(compiled, states, step, 1).value()[0];
+    EXPECT_EQ(run_step(compiled, states, step, 2).value()[0], alone);
+    EXPECT_EQ(run_step(compiled, states, step, 5).value()[0], alone);
   }
 }
 

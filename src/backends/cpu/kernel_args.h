@@ -7,12 +7,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "galago/kv_type.h"
+
 namespace galago::cpu {
 
-constexpr int kTileRows = 16;          // output rows of a weight tile: one 64-byte vector holds 4 k of each
-constexpr int kQuantGroup = 32;        // activations that share one scale
-constexpr int kPageTokens = 64;        // tokens of a KV page, and the block of the online softmax
-constexpr int kMaxDenseHeadDim = 256;  // attention_dense keeps a transposed block of keys on the stack
+constexpr int kTileRows = 16;           // output rows of a weight tile: one 64-byte vector holds 4 k of each
+constexpr int kQuantGroup = 32;         // activations that share one scale
+constexpr int kPageTokens = 64;         // tokens of a KV page, and the block of the online softmax
+constexpr int kSplitTokens = 512;       // keys whose softmax is computed by itself (8 pages)
+constexpr int kMaxCodedHeadDim = 1024;  // of q8 and q4 keys: 32 bits hold a product of 15 by 8 bits so often
+constexpr int kMaxValueDim = 8192;      // of paged attention, which keeps partial results on the stack
+constexpr int kMaxDenseHeadDim = 256;   // attention_dense keeps a transposed block of keys on the stack
 
 // 32 activations as int8 codes: x ~ scale * code. The sums let a kernel fold a weight's zero point into the dot
 // product.
@@ -190,11 +195,16 @@ struct RopeArgs {
   std::int64_t first_row, last_row;
 };
 
-enum class KvType : std::uint8_t { kF32, kF16 };
-
-// One layer's pages. Page p is at base + p * page_bytes and holds, of KvType,
-//   K transposed (n_kv_heads, k_dim, kPageTokens) at k_offset: vector lanes are keys, so scores need no horizontal
-//   sums, V (n_kv_heads, kPageTokens, v_dim) at v_offset.
+// One layer's pages. Page p is at base + p * page_bytes and holds K at k_offset, V at v_offset:
+//   f32, f16, bf16  K transposed (n_kv_heads, k_dim, kPageTokens): vector lanes are keys, so scores need no horizontal
+//                   sums; V (n_kv_heads, kPageTokens, v_dim)
+//   q8              K codes (n_kv_heads, k_pad / 4, kPageTokens, 4), then f16 scales (n_kv_heads, kPageTokens);
+//                   V codes (n_kv_heads, kPageTokens / 4, v_pad, 4), the last 4 being tokens, then scales as for K.
+//                   The pads are multiples of 16: a vector of dot products takes 4 bytes of each lane
+//   q4              K (n_kv_heads, k_pad / 8, kPageTokens, 4): byte i has the dims 8w + i (low) and 8w + 4 + i (high);
+//                   V (n_kv_heads, kPageTokens / 4, v_pad / 32, 16, 4): low the dims 32g + j, high 32g + 16 + j;
+//                   scales (n_kv_heads, pad / 32, kPageTokens). The pads are multiples of 32; codes are 8 too high
+// With v_dim 0 there is no V: the values are the first elements of the keys.
 // Sequence s keeps its token t in page page_table[s * page_table_stride + t / kPageTokens].
 struct PagedKv {
   std::byte* base;
@@ -218,7 +228,9 @@ struct KvAppendArgs {
 };
 
 // Row r attends to its sequence's tokens [max(0, position + 1 - window), key_end), key_end = position + 1 unless given.
-// All of them must be appended. The softmax runs over whole pages from the first visible one.
+// All of them must be appended. The softmax runs over whole pages from the first visible one, for each split of
+// kSplitTokens keys by itself; the splits are then merged in order. attention_paged does it all; attention_split and
+// attention_merge do the same, bit for bit, with the splits on any threads.
 struct AttentionPagedArgs {
   PagedKv kv;
   const float* q;  // (rows, n_heads * k_dim)
@@ -228,12 +240,22 @@ struct AttentionPagedArgs {
   const std::int32_t* sequence;
   const std::int32_t* position;
   const std::int32_t* key_end;  // or null
+  const float* sinks;           // (n_heads): logits that join the softmax without a value; or null
+  const float* slopes;          // (n_heads): scores grow by slope * (key - position); or null
   std::int64_t n_heads;         // a multiple of n_kv_heads
+  std::int64_t v_dim;           // of y; kv.v_dim may be 0
   float scale;
   float softcap;        // 0: none; s = softcap * tanh(s / softcap)
   std::int64_t window;  // 0: none
   std::int64_t first_row, last_row;
   std::int64_t first_kv_head, last_kv_head;
+  // Of attention_split and attention_merge: splits [first_split, last_split), the first of all when begins, the last
+  // when ends. A partial result is v_dim + 2 floats: y, the maximum, the sum.
+  float* partials;  // (splits, rows of the step, n_heads, v_dim + 2)
+  float* totals;    // (rows of the step, n_heads, 2): maximum and sum so far; y accumulates in y
+  std::int64_t partial_rows;
+  std::int64_t first_split, last_split;
+  bool begins, ends;
 };
 
 // Attention without a cache. Segment i is rows [segments[i], segments[i + 1]); rows attend within their segment only.
@@ -272,6 +294,8 @@ struct KernelTable {
   void (*rope)(const RopeArgs&);
   void (*kv_append)(const KvAppendArgs&);
   void (*attention_paged)(const AttentionPagedArgs&);
+  void (*attention_split)(const AttentionPagedArgs&);
+  void (*attention_merge)(const AttentionPagedArgs&);
   void (*attention_dense)(const AttentionDenseArgs&);
   // Where matrix units make them pay for many rows; null elsewhere.
   void (*narrow_rows)(const NarrowArgs&) = nullptr;

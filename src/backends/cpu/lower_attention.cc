@@ -1,4 +1,4 @@
-// Rotary embeddings, paged state and attention.
+// Rotary embeddings, appending to paged state, and attention without it.
 #include <fmt/format.h>
 
 #include <array>
@@ -140,67 +140,16 @@ class AppendInstruction : public Instruction {
   }
 };
 
+// `v` is kNoValue where the values are a view of the keys.
 std::unique_ptr<AppendInstruction> make_append(Lowering& to, const ops::KvAppend& op, ValueId k, ValueId v) {
   auto instruction = std::make_unique<AppendInstruction>();
   instruction->state = op.state;
   instruction->spec = {static_cast<int>(to.shape(k).dim(1).bound()), static_cast<int>(to.shape(k).dim(2).bound()),
-                       static_cast<int>(to.shape(v).dim(2).bound())};
+                       v == kNoValue ? 0 : static_cast<int>(to.shape(v).dim(2).bound())};
   instruction->v = to.operand(v);
-  instruction->rows = to.size(to.shape(v), 0, 1);
+  instruction->rows = to.size(to.shape(k), 0, 1);
   return instruction;
 }
-
-// Calls task(first row, last row, kv head) for blocks of rows and heads. Heads of a block lie next to each other, so
-// that threads work on the same part of the causal triangle.
-void for_heads(const Run& run, std::int64_t n_rows, std::int64_t row_block, std::int64_t kv_heads,
-               FunctionRef<void(std::int64_t, std::int64_t, std::int64_t)> task) {
-  const std::int64_t blocks = (n_rows + row_block - 1) / row_block;
-  ThreadPool::shared().parallel_for(run.n_threads, blocks * kv_heads, [&](int, std::int64_t chunk) {
-    const std::int64_t first = chunk / kv_heads * row_block;
-    task(first, std::min(n_rows, first + row_block), chunk % kv_heads);
-  });
-}
-
-class PagedAttentionInstruction : public Instruction {
- public:
-  ops::PagedAttention op;
-  std::int64_t heads = 0, k_dim = 0;
-  Operand q, y;
-  Size rows;
-
-  Status run(const Run& run) const override {
-    const std::int64_t n_rows = run.at(rows);
-    const ops::Paged spec{op.kv_heads, static_cast<int>(k_dim), op.v_dim};
-    AttentionPagedArgs args{};
-    GALAGO_TRY(args.kv, open_paged(ops::PagedAttention::kName, run.step, op.state, spec, n_rows, PagesRead::kVisible,
-                                   op.window));
-    args.q = run.floats(q);
-    args.q_stride = heads * k_dim;
-    args.y = run.out(y);
-    args.y_stride = heads * op.v_dim;
-    args.sequence = run.step->sequence;
-    args.position = run.step->position;
-    args.n_heads = heads;
-    args.scale = op.scale;
-    args.softcap = op.soft_cap;
-    args.window = op.window;
-    constexpr std::int64_t kRowBlock = 16;
-    for_heads(run, n_rows, kRowBlock, op.kv_heads, [&](std::int64_t first, std::int64_t last, std::int64_t head) {
-      AttentionPagedArgs part = args;
-      part.first_row = first;
-      part.last_row = last;
-      part.first_kv_head = head;
-      part.last_kv_head = head + 1;
-      run.kernels.attention_paged(part);
-    });
-    return {};
-  }
-
-  std::string to_string() const override {
-    return fmt::format("attention_paged  rows {}  heads {} x {}  kv heads {}{}  state {}", rows.to_string(), heads,
-                       k_dim, op.kv_heads, op.window > 0 ? fmt::format("  window {}", op.window) : "", op.state);
-  }
-};
 
 // Attention of rows to each other. With segments that are no runs of equal numbers, the same in queries and keys
 // (-1 hides a key), the scalar reference runs instead.
@@ -301,6 +250,15 @@ bool dense_kernel_fits(const graph::Graph& graph, const Node& node) {
 
 }  // namespace
 
+void for_heads(const Run& run, std::int64_t n_rows, std::int64_t row_block, std::int64_t kv_heads,
+               FunctionRef<void(std::int64_t, std::int64_t, std::int64_t)> task) {
+  const std::int64_t blocks = (n_rows + row_block - 1) / row_block;
+  ThreadPool::shared().parallel_for(run.n_threads, blocks * kv_heads, [&](int, std::int64_t chunk) {
+    const std::int64_t first = chunk / kv_heads * row_block;
+    task(first, std::min(n_rows, first + row_block), chunk % kv_heads);
+  });
+}
+
 InstructionPtr rope_table_instruction(Operand positions, Operand inv_freq, Operand table, Size rows, std::int64_t pairs,
                                       const ops::Rope& rope) {
   auto instruction = std::make_unique<RopeTableInstruction>();
@@ -328,7 +286,7 @@ Status lower(Lowering& to, const Node& node, const ops::Rope& op) {
 }
 
 Status lower(Lowering& to, const Node& node, const ops::KvAppend& op) {
-  auto instruction = make_append(to, op, node.inputs[0], node.inputs[1]);
+  auto instruction = make_append(to, op, node.inputs[0], node.inputs.size() > 1 ? node.inputs[1] : kNoValue);
   instruction->k = to.operand(node.inputs[0]);
   to.emit(std::move(instruction));
   return {};
@@ -340,19 +298,6 @@ Status lower(Lowering& to, const RopeAppendPattern& pattern) {
   instruction->rope = rope_rows(to, pattern.rope, pattern.k, pattern.positions, pattern.inv_freq);
   instruction->rope.y = to.scratch(0);
   instruction->k = instruction->rope.y;
-  to.emit(std::move(instruction));
-  return {};
-}
-
-Status lower(Lowering& to, const Node& node, const ops::PagedAttention& op) {
-  auto instruction = std::make_unique<PagedAttentionInstruction>();
-  const Shape& q = to.shape(node.inputs[0]);
-  instruction->op = op;
-  instruction->heads = q.dim(1).bound();
-  instruction->k_dim = q.dim(2).bound();
-  instruction->q = to.operand(node.inputs[0]);
-  instruction->y = to.operand(node.outputs[0]);
-  instruction->rows = to.size(q, 0, 1);
   to.emit(std::move(instruction));
   return {};
 }

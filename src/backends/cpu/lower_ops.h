@@ -51,9 +51,15 @@ UnaryOp unary_op(ops::UnaryKind kind);
 InstructionPtr rope_table_instruction(Operand positions, Operand inv_freq, Operand table, Size rows, std::int64_t pairs,
                                       const ops::Rope& rope);
 
-// Scratch of the patterns that need any.
+// Calls task(first row, last row, kv head) for blocks of rows and heads. Heads of a block lie next to each other, so
+// that threads work on the same part of the causal triangle.
+void for_heads(const Run& run, std::int64_t n_rows, std::int64_t row_block, std::int64_t kv_heads,
+               FunctionRef<void(std::int64_t, std::int64_t, std::int64_t)> task);
+
+// Scratch of what needs any.
 std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic);
 std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendPattern& rope_append);
+std::int64_t paged_attention_scratch(const graph::Graph& graph, const Node& node);
 std::int64_t dense_attention_scratch(const graph::Graph& graph, const Node& node);
 
 }  // namespace galago::cpu

@@ -145,9 +145,4 @@ Result<WeightView> rows_view(DType dtype, std::int64_t rows, std::int64_t cols, 
   return view;
 }
 
-KvPageLayout kv_page_layout(KvType type, std::int64_t n_kv_heads, std::int64_t k_dim, std::int64_t v_dim) {
-  const std::int64_t tokens = n_kv_heads * kPageTokens * (type == KvType::kF16 ? 2 : 4);
-  return {tokens * k_dim, tokens * v_dim};
-}
-
 }  // namespace galago::cpu

@@ -41,10 +41,4 @@ WeightView packed_view(DType dtype, std::int64_t rows, std::int64_t cols, const 
 Result<WeightView> rows_view(DType dtype, std::int64_t rows, std::int64_t cols, const std::byte* data,
                              std::int64_t row_bytes, const std::uint32_t* row_order);
 
-// Bytes of one layer's K and V of one page, and where V starts (K starts at 0); for PagedKv.
-struct KvPageLayout {
-  std::int64_t k_bytes, v_bytes;
-};
-KvPageLayout kv_page_layout(KvType type, std::int64_t n_kv_heads, std::int64_t k_dim, std::int64_t v_dim);
-
 }  // namespace galago::cpu

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "backends/cpu/packing.h"
 #include "base/error.h"
 #include "base/try.h"
+#include "ops/kv_codec.h"
 
 namespace galago::cpu {
 namespace {
@@ -50,6 +50,15 @@ Status check_pages(std::string_view op, const ops::StepView& step, const ops::St
 
 }  // namespace
 
+KvPageLayout kv_page_layout(KvType type, std::int64_t n_kv_heads, std::int64_t k_dim, std::int64_t v_dim) {
+  // Only of specs whose page_bytes() does not overflow.
+  const auto bytes = [&](std::int64_t dim) {
+    const auto row = ops::kv_row_bytes(type, static_cast<std::uint64_t>(dim)).value_or(0);
+    return static_cast<std::int64_t>(row) * n_kv_heads * kPageTokens;
+  };
+  return {bytes(k_dim), bytes(v_dim)};
+}
+
 Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int state, const ops::Paged& spec,
                            std::int64_t n_rows, PagesRead pages, int window) {
   if (step == nullptr) {
@@ -62,10 +71,12 @@ Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int s
     return error(ErrorCode::kInvalidArgument, "{}: {} rows in a step of {}", op, n_rows, step->n_rows);
   }
   const ops::StateView& view = step->states[static_cast<std::size_t>(state)];
-  if (view.dtype != DType::kF32 && view.dtype != DType::kF16) {
-    return error(ErrorCode::kUnsupported, "{}: state {} holds {}; expected f32 or f16", op, state, name(view.dtype));
+  const bool coded = view.type == KvType::kQ8 || view.type == KvType::kQ4;
+  if (coded && std::max(spec.k_dim, spec.v_dim) > kMaxCodedHeadDim) {
+    return error(ErrorCode::kUnsupported, "{}: heads of {} elements in {}; at most {} are possible, or f16", op,
+                 std::max(spec.k_dim, spec.v_dim), ops::name(view.type), kMaxCodedHeadDim);
   }
-  const std::uint64_t needed = ops::page_bytes(spec, view.dtype);
+  const std::uint64_t needed = ops::page_bytes(spec, view.type);
   if (view.page_bytes < needed || (view.data == nullptr && view.n_pages > 0)) {
     return error(ErrorCode::kInvalidArgument, "{}: state {} has pages of {} bytes; {} need {}", op, state,
                  view.data == nullptr ? 0 : view.page_bytes, to_string(spec), needed);
@@ -74,7 +85,7 @@ Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int s
   PagedKv kv{};
   kv.base = view.data;
   kv.page_bytes = static_cast<std::int64_t>(view.page_bytes);
-  kv.type = view.dtype == DType::kF32 ? KvType::kF32 : KvType::kF16;
+  kv.type = view.type;
   kv.k_offset = 0;
   kv.v_offset = kv_page_layout(kv.type, spec.heads, spec.k_dim, spec.v_dim).k_bytes;
   kv.n_kv_heads = spec.heads;

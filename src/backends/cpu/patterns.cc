@@ -149,6 +149,7 @@ std::optional<RopeAppendPattern> match_rope_append(const Node& node) {
   const Node& rope = body.nodes()[0];
   const Node& append = body.nodes()[1];
   if (rope.as<ops::Rope>() == nullptr || append.as<ops::KvAppend>() == nullptr) return std::nullopt;
+  if (append.inputs.size() != 2) return std::nullopt;
   if (append.inputs[0] != rope.outputs[0] || append.inputs[1] == rope.outputs[0]) return std::nullopt;
   if (!body.is_inner(rope.outputs[0])) return std::nullopt;
   return RopeAppendPattern{*rope.as<ops::Rope>(),      *append.as<ops::KvAppend>(), body.outer(rope.inputs[0]),

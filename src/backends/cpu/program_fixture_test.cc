@@ -22,11 +22,11 @@ double nmse(std::span<const float> found, std::span<const float> expected) {
   return power > 0.0 ? error / power : error;
 }
 
-PagedStates::PagedStates(const std::vector<ops::Paged>& specs, DType dtype, std::int32_t n_pages) {
+PagedStates::PagedStates(const std::vector<ops::Paged>& specs, KvType kv, std::int32_t n_pages) {
   for (const ops::Paged& spec : specs) {
-    const std::uint64_t page = ops::page_bytes(spec, dtype);
+    const std::uint64_t page = ops::page_bytes(spec, kv);
     bytes_.emplace_back(page * static_cast<std::uint64_t>(n_pages));
-    views_.push_back({bytes_.back().data(), page, dtype, n_pages});
+    views_.push_back({bytes_.back().data(), page, kv, n_pages});
   }
 }
 

@@ -21,7 +21,7 @@ double nmse(std::span<const float> found, std::span<const float> expected);
 // One layer's pages for each of a model's states, in the layout of whoever writes them.
 class PagedStates {
  public:
-  PagedStates(const std::vector<ops::Paged>& specs, DType dtype, std::int32_t n_pages);
+  PagedStates(const std::vector<ops::Paged>& specs, KvType kv, std::int32_t n_pages);
   std::span<const ops::StateView> views() const { return views_; }
 
  private:

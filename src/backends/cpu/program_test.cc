@@ -79,7 +79,7 @@ class ProgramTest : public ::testing::Test {
     const auto result = compiled.run(call.inputs(), call.symbols(), &view, 2);
     return result.ok() ? "" : result.error().message;
   }
-  std::string error_of(const Call& call) const { return error_of(call, PagedStates({model.spec}, DType::kF32, 2)); }
+  std::string error_of(const Call& call) const { return error_of(call, PagedStates({model.spec}, KvType::kF32, 2)); }
 
   Model model;
   // The kernels that every machine has: their names are printed.
@@ -136,7 +136,7 @@ TEST(PagedAttention, ReadsOnlyThePagesOfItsWindow) {
   };
   Step step({{200, 202}}, 4);
   step.page_table = {-1, -1, 0, 1};
-  const PagedStates states({ops::Paged{1, 8, 8}}, DType::kF32, 2);
+  const PagedStates states({ops::Paged{1, 8, 8}}, KvType::kF32, 2);
   const ops::StepView view = step.view(states);
   const std::vector<Tensor> inputs = {Tensor::random({2, 1, 8}, 1), Tensor::random({2, 1, 8}, 2)};
   EXPECT_TRUE(compile_with(64).run(inputs, {2}, &view).ok());
@@ -149,7 +149,7 @@ TEST(PagedAttention, ReadsOnlyThePagesOfItsWindow) {
 }
 
 TEST_F(ProgramTest, ChecksItsArguments) {
-  const PagedStates states({model.spec}, DType::kF32, 2);
+  const PagedStates states({model.spec}, KvType::kF32, 2);
   const Call call;
   const ops::StepView step = call.step.view(states);
   const auto inputs = call.inputs();
@@ -183,14 +183,14 @@ TEST_F(ProgramTest, ChecksItsArguments) {
   bad = good;
   bad.step = nullptr;
   EXPECT_THAT(message(bad), HasSubstr("there is no step"));
-  const PagedStates small({ops::Paged{1, 16, 16}}, DType::kF32, 2);
+  const PagedStates small({ops::Paged{1, 16, 16}}, KvType::kF32, 2);
   const ops::StepView wrong = call.step.view(small);
   bad.step = &wrong;
   EXPECT_THAT(message(bad), HasSubstr("state 0 has pages of 8192 bytes"));
 }
 
 TEST_F(ProgramTest, AllocatesNothing) {
-  const PagedStates states({model.spec}, DType::kF32, 2);
+  const PagedStates states({model.spec}, KvType::kF32, 2);
   const Call call;
   const ops::StepView step = call.step.view(states);
   const auto inputs = call.inputs();
@@ -218,7 +218,7 @@ TEST_F(ProgramTest, UsesThePlannedPeakAndNoMore) {
   ASSERT_EQ(::mprotect(memory + size, page, PROT_NONE), 0);  // whatever touches it ends the test
   const std::span<std::byte> arena(memory + size - peak, peak);
   const Step step({{0, static_cast<int>(kBound)}}, 1);
-  const PagedStates states({model.spec}, DType::kF32, 1);
+  const PagedStates states({model.spec}, KvType::kF32, 1);
   const ops::StepView view = step.view(states);
   const std::vector<std::int32_t> ids(kBound, 3), places(kBound, -1), rows(kBound, 1);
   const std::vector<Tensor> inputs = {Tensor::from(ids, {kBound}), step.positions(), Tensor::random({8, 64}, 1),
@@ -242,7 +242,7 @@ TEST_F(ProgramTest, DoesNotDependOnWhatTheArenaHeld) {
   const Call call;
   std::vector<std::vector<Floats>> results;
   for (const std::uint8_t poison : {0x00, 0x7f, 0xff}) {
-    const PagedStates states({model.spec}, DType::kF32, 2);
+    const PagedStates states({model.spec}, KvType::kF32, 2);
     const ops::StepView view = call.step.view(states);
     results.push_back(compiled.run(call.inputs(), call.symbols(), &view, 1, poison).value());
   }
@@ -319,7 +319,7 @@ TEST(Weights, OutliveTheBackend) {
   Compiled compiled = compile(model.source());
   compiled.backend.reset();
   compiled.graph = {};
-  const PagedStates states({model.spec}, DType::kF32, 2);
+  const PagedStates states({model.spec}, KvType::kF32, 2);
   const Call call;
   const ops::StepView view = call.step.view(states);
   EXPECT_TRUE(compiled.run(call.inputs(), call.symbols(), &view).ok());

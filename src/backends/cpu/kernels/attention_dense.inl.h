@@ -1,7 +1,7 @@
 // Attention without a cache, for towers and encoders: keys and values are rows of f32.
 #pragma once
 
-#include "backends/cpu/kernels/attention.inl.h"
+#include "backends/cpu/kernels/attention_values.inl.h"
 
 namespace galago::cpu {
 
@@ -23,9 +23,11 @@ void dense_queries(const AttentionDenseArgs& a, std::int64_t first, std::int64_t
                    Query* queries, int count) {
   alignas(64) float keys[kMaxDenseHeadDim * kPageTokens];
   alignas(64) float key_bias[kPageTokens];
+  alignas(64) BlockScores scores[kMaxQueries];
+  const ScoreRule rule{a.scale, a.softcap, a.key_mask == nullptr ? nullptr : key_bias};
   std::int64_t end = 0;
   for (int i = 0; i < count; ++i) {
-    begin_query<Isa>(queries[i], a.v_dim);
+    begin_query<Isa>(queries[i], queries[i].y, a.v_dim);
     if (queries[i].end > end) end = queries[i].end;
   }
   for (std::int64_t key = 0; key < end; key += kPageTokens) {
@@ -36,19 +38,12 @@ void dense_queries(const AttentionDenseArgs& a, std::int64_t first, std::int64_t
         key_bias[i] = from + i < to && a.key_mask[from + i] == 0 ? kMinusInfinity : 0.0f;
       }
     }
-    KeyBlock<float> block;
-    block.k = keys;
-    block.v = a.v + from * a.v_stride + head * a.v_dim;
-    block.v_stride = a.v_stride;
-    block.key_bias = a.key_mask == nullptr ? nullptr : key_bias;
-    block.first_key = key;
-    block.k_dim = a.k_dim;
-    block.v_dim = a.v_dim;
-    block.scale = a.scale;
-    block.softcap = a.softcap;
-    attend_block<Isa>(block, queries, count);
+    score_block<Isa>(keys, 0, a.k_dim, queries, count, key, scores);
+    soften_block<Isa>(rule, queries, count, key, a.v_dim, scores);
+    const ValueRows values{a.v + from * a.v_stride + head * a.v_dim, a.v_stride};
+    add_value_block<Isa>(values, 0, a.v_dim, queries, count, key, scores);
   }
-  for (int i = 0; i < count; ++i) end_query<Isa>(queries[i], a.v_dim);
+  for (int i = 0; i < count; ++i) end_query<Isa>(queries[i].y, queries[i].sum, a.v_dim);
 }
 
 // Rows [low, high) of the segment [first, last).
@@ -61,6 +56,7 @@ void dense_rows(const AttentionDenseArgs& a, std::int64_t first, std::int64_t la
   for (std::int64_t i = 0; i < (high - low) * group; ++i) {
     const std::int64_t row = low + i / group, head = kv_head * group + i % group;
     Query& query = queries[count++];
+    query = {};
     query.q = a.q + row * a.q_stride + head * a.k_dim;
     query.y = a.y + row * a.y_stride + head * a.v_dim;
     query.begin = 0;

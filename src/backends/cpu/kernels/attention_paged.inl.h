@@ -1,66 +1,309 @@
 // Attention of new rows to the keys and values their sequences keep in pages.
 #pragma once
 
-#include "backends/cpu/kernels/attention.inl.h"
+#include "backends/cpu/kernels/attention_codes.inl.h"
+#include "backends/cpu/kernels/kv_load.inl.h"
 
 namespace galago::cpu {
 
+// Floats of partial results, or of queries, that a call keeps on its stack.
+constexpr int kQueryFloats = 16384;
+
+// What a block of queries is computed with. Some 200 KB, on the stack.
+struct PagedBuffers {
+  alignas(64) BlockScores scores[kMaxQueries];
+  alignas(64) float keys[kLoadDims * kPageTokens];
+  alignas(64) float values[kLoadDims * kPageTokens];
+  alignas(64) std::uint8_t turned[kMaxCodedHeadDim * kPageTokens];
+};
+
+// Queries of one sequence and one head of keys.
+struct PagedQueries {
+  Query* queries;
+  int count;
+  std::int64_t sequence, kv_head;
+};
+
+// Pages of plain elements.
 template <class Isa, class Element>
-void paged_queries(const AttentionPagedArgs& a, std::int64_t sequence, std::int64_t head, Query* queries, int count) {
-  const PagedKv& kv = a.kv;
-  std::int64_t begin = queries[0].begin, end = queries[0].end;
-  for (int i = 0; i < count; ++i) {
-    if (queries[i].begin < begin) begin = queries[i].begin;
-    if (queries[i].end > end) end = queries[i].end;
-    begin_query<Isa>(queries[i], kv.v_dim);
+struct PlainPages {
+  const AttentionPagedArgs& a;
+  PagedBuffers& buffers;
+
+  void attend(const PagedQueries& group, std::byte* page, std::int64_t first_key, KeyRange keys) const {
+    const PagedKv& kv = a.kv;
+    const ScoreRule rule{a.scale, a.softcap, nullptr};
+    const Element* k = reinterpret_cast<const Element*>(page + kv.k_offset) + group.kv_head * kv.k_dim * kPageTokens;
+    const Element* v = reinterpret_cast<const Element*>(page + kv.v_offset) + group.kv_head * kv.v_dim * kPageTokens;
+    for (std::int64_t d = 0; d < kv.k_dim; d += kLoadDims) {
+      const std::int64_t n = kv.k_dim - d < kLoadDims ? kv.k_dim - d : kLoadDims;
+      const float* rows = load_keys<Isa>(k, d, n, buffers.keys);
+      score_block<Isa>(rows, d, n, group.queries, group.count, first_key, buffers.scores);
+    }
+    soften_block<Isa>(rule, group.queries, group.count, first_key, a.v_dim, buffers.scores);
+    for (std::int64_t d = 0; d < a.v_dim; d += kLoadDims) {
+      const std::int64_t n = a.v_dim - d < kLoadDims ? a.v_dim - d : kLoadDims;
+      const ValueRows rows = kv.v_dim > 0 ? load_values<Isa>(v, kv.v_dim, d, n, keys, buffers.values)
+                                          : load_values_of_keys<Isa>(k, d, n, buffers.values);
+      add_value_block<Isa>(rows, d, n, group.queries, group.count, first_key, buffers.scores);
+    }
   }
-  for (std::int64_t page = begin / kPageTokens; page * kPageTokens < end; ++page) {
-    const std::byte* base = kv.base + kv.page_table[sequence * kv.page_table_stride + page] * kv.page_bytes;
-    KeyBlock<Element> block;
-    block.k = reinterpret_cast<const Element*>(base + kv.k_offset) + head * kv.k_dim * kPageTokens;
-    block.v = reinterpret_cast<const Element*>(base + kv.v_offset) + head * kv.v_dim * kPageTokens;
-    block.v_stride = kv.v_dim;
-    block.key_bias = nullptr;
-    block.first_key = page * kPageTokens;
-    block.k_dim = kv.k_dim;
-    block.v_dim = kv.v_dim;
-    block.scale = a.scale;
-    block.softcap = a.softcap;
-    attend_block<Isa>(block, queries, count);
+};
+
+// Pages of q8 and q4.
+template <class Isa, int kBits>
+struct CodedPages {
+  const AttentionPagedArgs& a;
+  PagedBuffers& buffers;
+
+  void attend(const PagedQueries& group, std::byte* page, std::int64_t first_key, KeyRange) const {
+    const PagedKv& kv = a.kv;
+    const ScoreRule rule{a.scale, a.softcap, nullptr};
+    const CodedHead k = coded_head<Isa, kBits>(page + kv.k_offset, kv.n_kv_heads, group.kv_head, kv.k_dim);
+    const CodedHead v = kv.v_dim > 0
+                            ? coded_head<Isa, kBits>(page + kv.v_offset, kv.n_kv_heads, group.kv_head, kv.v_dim)
+                            : turn_key_codes<Isa, kBits>(k, a.v_dim, buffers.turned);
+    attend_codes<Isa, kBits>(k, kv.k_dim, v, a.v_dim, rule, group.queries, group.count, first_key, buffers.scores);
   }
-  for (int i = 0; i < count; ++i) end_query<Isa>(queries[i], kv.v_dim);
+};
+
+// The softmax and the values of keys [first, end) of the grid, `first` at the start of a page.
+template <class Isa, class Pages>
+GALAGO_INLINE void attend_pages(const Pages& pages, const PagedQueries& group, std::int64_t first, std::int64_t end) {
+  std::int64_t begin = end, last = first;
+  for (int i = 0; i < group.count; ++i) {
+    if (group.queries[i].begin < begin) begin = group.queries[i].begin;
+    if (group.queries[i].end > last) last = group.queries[i].end;
+  }
+  if (begin < first) begin = first;
+  if (last > end) last = end;
+  for (std::int64_t page = begin / kPageTokens; page * kPageTokens < last; ++page) {
+    const std::int64_t first_key = page * kPageTokens, left = last - first_key;
+    pages.attend(group, page_of<Isa>(pages.a.kv, group.sequence, page), first_key,
+                 {0, left < kPageTokens ? left : kPageTokens});
+  }
 }
 
-// Rows [first, last) of one sequence and one head of keys.
-template <class Isa, class Element>
+template <class Isa>
+GALAGO_INLINE std::int64_t keys_end(const AttentionPagedArgs& a, std::int64_t row) {
+  const std::int64_t own = a.position[row] + 1;
+  return a.key_end != nullptr && a.key_end[row] > own ? a.key_end[row] : own;
+}
+
+template <class Isa>
+GALAGO_INLINE Query make_query(const AttentionPagedArgs& a, std::int64_t row, std::int64_t head) {
+  Query query{};
+  query.q = a.q + row * a.q_stride + head * a.kv.k_dim;
+  query.position = a.position[row];
+  query.end = keys_end<Isa>(a, row);
+  query.begin = a.window > 0 && query.position + 1 > a.window ? query.position + 1 - a.window : 0;
+  query.slope = a.slopes != nullptr ? a.slopes[head] : 0.0f;
+  return query;
+}
+
+template <class Isa>
+GALAGO_INLINE float* result_of(const AttentionPagedArgs& a, std::int64_t row, std::int64_t head) {
+  return a.y + row * a.y_stride + head * a.v_dim;
+}
+
+// The result so far of a query, joined by that of its next split.
+struct SplitResult {
+  float* y;
+  float max, sum;
+};
+
+template <class Isa>
+GALAGO_INLINE void merge_split(SplitResult& total, const SplitResult& part, std::int64_t v_dim) {
+  if (part.max == kMinusInfinity) return;  // saw nothing
+  const bool first = total.max == kMinusInfinity;
+  const float max = total.max > part.max ? total.max : part.max;
+  const float old_factor = first ? 0.0f : exp_of<Isa>(total.max - max),
+              factor = first ? 1.0f : exp_of<Isa>(part.max - max);
+  for (std::int64_t d = 0; d < v_dim; d += Isa::kLanes) {
+    const auto old = load_row<Isa>(total.y + d, v_dim - d), y = load_row<Isa>(part.y + d, v_dim - d);
+    const auto sum = Isa::fma(y, Isa::set1(factor), Isa::mul(old, Isa::set1(old_factor)));
+    store_row<Isa>(total.y + d, first ? y : sum, v_dim - d);
+  }
+  total.sum = first ? part.sum : part.sum * factor + total.sum * old_factor;
+  total.max = max;
+}
+
+// Divides by the sum, of which a sink takes its part.
+template <class Isa>
+GALAGO_INLINE void finish(const AttentionPagedArgs& a, SplitResult total, std::int64_t head) {
+  if (a.sinks == nullptr || total.max == kMinusInfinity) return end_query<Isa>(total.y, total.sum, a.v_dim);
+  const float sink = a.sinks[head], max = sink > total.max ? sink : total.max;
+  const float factor = exp_of<Isa>(total.max - max);
+  const float sum = total.sum * factor + exp_of<Isa>(sink - max);
+  scale_row<Isa>(total.y, factor / sum, a.v_dim);
+}
+
+// All keys of the group, split by split. The first split that the group sees accumulates in the results themselves,
+// the others in `partial` (count, v_dim).
+template <class Isa, class Pages>
+GALAGO_INLINE void attend_all(const Pages& pages, const PagedQueries& group, SplitResult* totals, float* partial) {
+  const std::int64_t v_dim = pages.a.v_dim;
+  std::int64_t begin = group.queries[0].begin, end = 0;
+  for (int i = 0; i < group.count; ++i) {
+    if (group.queries[i].begin < begin) begin = group.queries[i].begin;
+    if (group.queries[i].end > end) end = group.queries[i].end;
+    begin_query<Isa>(group.queries[i], totals[i].y, v_dim);
+  }
+  const std::int64_t first_split = begin / kSplitTokens;
+  for (std::int64_t split = first_split; split * kSplitTokens < end; ++split) {
+    if (split > first_split) {
+      for (int i = 0; i < group.count; ++i) begin_query<Isa>(group.queries[i], partial + i * v_dim, v_dim);
+    }
+    attend_pages<Isa>(pages, group, split * kSplitTokens, (split + 1) * kSplitTokens);
+    for (int i = 0; i < group.count; ++i) {
+      const Query& query = group.queries[i];
+      if (split > first_split) {
+        merge_split<Isa>(totals[i], {query.y, query.max, query.sum}, v_dim);
+      } else {
+        totals[i].max = query.max;
+        totals[i].sum = query.sum;
+      }
+    }
+  }
+}
+
+// Rows [first, last) of one sequence and one head of keys, in blocks of queries.
+template <class Isa, class Pages, int kBits>
+struct PagedRows {
+  Pages pages;
+  alignas(64) std::int8_t codes[2 * kQueryFloats];
+  std::int32_t code_sums[kQueryFloats / kQ4Dims];
+  float partial[kQueryFloats];
+
+  explicit PagedRows(Pages of) : pages(of) {}
+
+  // Queries that the buffers hold.
+  GALAGO_INLINE int block_size() const {
+    const std::int64_t k_dim = pages.a.kv.k_dim, wide = kBits == 0 ? 1 : padded_dim < Isa,
+                       kBits == 0 ? 8 : kBits > (k_dim);
+    const std::int64_t dim = pages.a.v_dim > wide ? pages.a.v_dim : wide;
+    const std::int64_t n = kQueryFloats / dim;
+    return static_cast<int>(n < kMaxQueries ? n : kMaxQueries);
+  }
+
+  template <class F>
+  GALAGO_INLINE void for_blocks(std::int64_t first, std::int64_t last, std::int64_t kv_head, const F& f) {
+    const AttentionPagedArgs& a = pages.a;
+    const std::int64_t group = a.n_heads / a.kv.n_kv_heads, n = (last - first) * group;
+    const int most = block_size();
+    Query queries[kMaxQueries];
+    for (std::int64_t at = 0; at < n; at += most) {
+      const int count = static_cast<int>(n - at < most ? n - at : most);
+      for (int i = 0; i < count; ++i) {
+        queries[i] = make_query<Isa>(a, first + (at + i) / group, kv_head * group + (at + i) % group);
+        encode(queries[i], i);
+      }
+      f(PagedQueries{queries, count, a.sequence[first], kv_head}, first * group + at);
+    }
+  }
+
+  GALAGO_INLINE void attend(std::int64_t first, std::int64_t last, std::int64_t kv_head) {
+    const AttentionPagedArgs& a = pages.a;
+    const std::int64_t heads = a.n_heads / a.kv.n_kv_heads;
+    for_blocks(first, last, kv_head, [&](const PagedQueries& group, std::int64_t at) GALAGO_LAMBDA {
+      SplitResult totals[kMaxQueries];
+      for (int i = 0; i < group.count; ++i) {
+        const std::int64_t row = (at + i) / heads, head = kv_head * heads + (at + i) % heads;
+        totals[i] = {result_of<Isa>(a, row, head), kMinusInfinity, 0.0f};
+      }
+      attend_all<Isa>(pages, group, totals, partial);
+      for (int i = 0; i < group.count; ++i) finish<Isa>(a, totals[i], kv_head * heads + (at + i) % heads);
+    });
+  }
+
+  // The partial results of splits [first_split, last_split).
+  GALAGO_INLINE void split(std::int64_t first, std::int64_t last, std::int64_t kv_head) {
+    const AttentionPagedArgs& a = pages.a;
+    const std::int64_t heads = a.n_heads / a.kv.n_kv_heads, width = a.v_dim + 2;
+    for_blocks(first, last, kv_head, [&](const PagedQueries& group, std::int64_t at) GALAGO_LAMBDA {
+      for (std::int64_t split = a.first_split; split < a.last_split; ++split) {
+        float* base = a.partials + (split - a.first_split) * a.partial_rows * a.n_heads * width;
+        for (int i = 0; i < group.count; ++i) {
+          const std::int64_t row = (at + i) / heads, head = kv_head * heads + (at + i) % heads;
+          begin_query<Isa>(group.queries[i], base + (row * a.n_heads + head) * width, a.v_dim);
+        }
+        attend_pages<Isa>(pages, group, split * kSplitTokens, (split + 1) * kSplitTokens);
+        for (int i = 0; i < group.count; ++i) {
+          const Query& query = group.queries[i];
+          query.y[a.v_dim] = query.max;
+          query.y[a.v_dim + 1] = query.sum;
+        }
+      }
+    });
+  }
+
+ private:
+  GALAGO_INLINE void encode(Query& query, int i) {
+    if constexpr (kBits != 0) {
+      const std::int64_t k_dim = pages.a.kv.k_dim, k_pad = padded_dim<Isa, kBits>(k_dim);
+      encode_query<Isa, kBits>(query, k_dim, codes + 2 * i * k_pad, code_sums + i * scale_groups<Isa, kBits>(k_dim));
+    }
+  }
+};
+
+template <class Isa, bool kSplits, class Pages, int kBits>
 void paged_rows(const AttentionPagedArgs& a, std::int64_t first, std::int64_t last, std::int64_t kv_head) {
-  const std::int64_t group = a.n_heads / a.kv.n_kv_heads;
-  Query queries[kMaxQueries];
-  int count = 0;
-  for (std::int64_t i = 0; i < (last - first) * group; ++i) {
-    const std::int64_t row = first + i / group, head = kv_head * group + i % group;
-    Query& query = queries[count++];
-    query.q = a.q + row * a.q_stride + head * a.kv.k_dim;
-    query.y = a.y + row * a.y_stride + head * a.kv.v_dim;
-    query.end = a.key_end == nullptr ? a.position[row] + 1 : a.key_end[row];
-    query.begin = a.window > 0 && a.position[row] + 1 > a.window ? a.position[row] + 1 - a.window : 0;
-    if (count == kMaxQueries || i + 1 == (last - first) * group) {
-      paged_queries<Isa, Element>(a, a.sequence[first], kv_head, queries, count);
-      count = 0;
+  PagedBuffers buffers;
+  PagedRows<Isa, Pages, kBits> rows(Pages{a, buffers});
+  if constexpr (kSplits) {
+    rows.split(first, last, kv_head);
+  } else {
+    rows.attend(first, last, kv_head);
+  }
+}
+
+template <class Isa, bool kSplits>
+void paged_sequences(const AttentionPagedArgs& a) {
+  for (std::int64_t first = a.first_row, last = first; first < a.last_row; first = last) {
+    while (last < a.last_row && a.sequence[last] == a.sequence[first]) ++last;
+    for (std::int64_t head = a.first_kv_head; head < a.last_kv_head; ++head) {
+      switch (a.kv.type) {
+        case KvType::kF32: paged_rows<Isa, kSplits, PlainPages<Isa, float>, 0>(a, first, last, head); break;
+        case KvType::kF16: paged_rows<Isa, kSplits, PlainPages<Isa, HalfElement>, 0>(a, first, last, head); break;
+        case KvType::kBF16: paged_rows<Isa, kSplits, PlainPages<Isa, BFloatElement>, 0>(a, first, last, head); break;
+        case KvType::kQ8: paged_rows<Isa, kSplits, CodedPages<Isa, 8>, 8>(a, first, last, head); break;
+        case KvType::kQ4: paged_rows<Isa, kSplits, CodedPages<Isa, 4>, 4>(a, first, last, head); break;
+      }
     }
   }
 }
 
 template <class Isa>
 void attention_paged(const AttentionPagedArgs& a) {
-  for (std::int64_t first = a.first_row, last = first; first < a.last_row; first = last) {
-    while (last < a.last_row && a.sequence[last] == a.sequence[first]) ++last;
-    for (std::int64_t head = a.first_kv_head; head < a.last_kv_head; ++head) {
-      if (a.kv.type == KvType::kF16) {
-        paged_rows<Isa, std::uint16_t>(a, first, last, head);
-      } else {
-        paged_rows<Isa, float>(a, first, last, head);
+  paged_sequences<Isa, false>(a);
+}
+
+template <class Isa>
+void attention_split(const AttentionPagedArgs& a) {
+  paged_sequences<Isa, true>(a);
+}
+
+template <class Isa>
+void attention_merge(const AttentionPagedArgs& a) {
+  const std::int64_t heads = a.n_heads / a.kv.n_kv_heads, width = a.v_dim + 2;
+  for (std::int64_t row = a.first_row; row < a.last_row; ++row) {
+    for (std::int64_t head = a.first_kv_head * heads; head < a.last_kv_head * heads; ++head) {
+      float* so_far = a.totals + (row * a.n_heads + head) * 2;
+      SplitResult total{result_of<Isa>(a, row, head), so_far[0], so_far[1]};
+      if (a.begins) {
+        total.max = kMinusInfinity;
+        total.sum = 0.0f;
+        for (std::int64_t d = 0; d < a.v_dim; d += Isa::kLanes) {
+          store_row<Isa>(total.y + d, Isa::zero(), a.v_dim - d);
+        }
       }
+      for (std::int64_t split = a.first_split; split < a.last_split; ++split) {
+        float* part = a.partials + (((split - a.first_split) * a.partial_rows + row) * a.n_heads + head) * width;
+        merge_split<Isa>(total, {part, part[a.v_dim], part[a.v_dim + 1]}, a.v_dim);
+      }
+      so_far[0] = total.max;
+      so_far[1] = total.sum;
+      if (a.ends) finish<Isa>(a, total, head);
     }
   }
 }

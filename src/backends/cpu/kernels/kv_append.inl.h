@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/kv_element.inl.h"
+#include "backends/cpu/kernels/kv_layout.inl.h"
 
 namespace galago::cpu {
 
@@ -10,8 +11,7 @@ void kv_append_rows(const KvAppendArgs& a) {
   const PagedKv& kv = a.kv;
   for (std::int64_t row = a.first_row; row < a.last_row; ++row) {
     const std::int64_t position = a.position[row], slot = position % kPageTokens;
-    const std::int32_t page = kv.page_table[a.sequence[row] * kv.page_table_stride + position / kPageTokens];
-    std::byte* base = kv.base + page * kv.page_bytes;
+    std::byte* base = page_of<Isa>(kv, a.sequence[row], position / kPageTokens);
     auto* keys = reinterpret_cast<Element*>(base + kv.k_offset);
     auto* values = reinterpret_cast<Element*>(base + kv.v_offset);
     const float* k = a.k + row * a.k_stride;
@@ -21,7 +21,7 @@ void kv_append_rows(const KvAppendArgs& a) {
       KvElement<Isa, Element>::store(column, load_row<Isa>(k + i, left), Isa::kLanes);
       for (std::int64_t j = 0; j < n; ++j) keys[(i + j) * kPageTokens + slot] = column[j];
     }
-    for (std::int64_t head = 0; head < kv.n_kv_heads; ++head) {
+    for (std::int64_t head = 0; head < kv.n_kv_heads && kv.v_dim > 0; ++head) {
       const float* v = a.v + row * a.v_stride + head * kv.v_dim;
       Element* to = values + (head * kPageTokens + slot) * kv.v_dim;
       for (std::int64_t i = 0; i < kv.v_dim; i += Isa::kLanes) {
@@ -31,10 +31,108 @@ void kv_append_rows(const KvAppendArgs& a) {
   }
 }
 
+// Rounds a scale to f16, stores it, and gives what values are multiplied by to become codes.
+template <class Isa>
+GALAGO_INLINE typename Isa::F32 store_scale(float scale, std::uint16_t* at) {
+  constexpr float kLargest = 65504.0f;
+  const float limited = scale < -kLargest ? -kLargest : scale > kLargest ? kLargest : scale;
+  std::uint16_t halves[Isa::kLanes];
+  float stored[Isa::kLanes];
+  Isa::store_f16(halves, Isa::set1(limited));
+  Isa::store(stored, Isa::load_f16(halves));
+  *at = halves[0];
+  return Isa::set1(stored[0] != 0.0f ? 1.0f / stored[0] : 0.0f);
+}
+
+// `n` values to codes of as many bytes, in whole vectors. NaN becomes a code like any other.
+template <class Isa>
+GALAGO_INLINE void quantize_q8(const float* x, std::int64_t n, std::int8_t* codes, std::uint16_t* scale) {
+  using F32 = typename Isa::F32;
+  F32 largest = Isa::zero();
+  for (std::int64_t i = 0; i < n; i += Isa::kLanes) largest = Isa::max(Isa::abs(load_row<Isa>(x + i, n - i)), largest);
+  const F32 inverse = store_scale<Isa>(Isa::maximum(largest) / 127.0f, scale);
+  for (std::int64_t i = 0; i < n; i += Isa::kLanes) {
+    const F32 code = Isa::min(Isa::round(Isa::mul(load_row<Isa>(x + i, n - i), inverse)), Isa::set1(127.0f));
+    Isa::store_i8(codes + i, Isa::to_i32(Isa::max(code, Isa::set1(-127.0f))));
+  }
+}
+
+template <class Isa>
+GALAGO_INLINE void quantize_q4(const float* x, std::int64_t n, std::int8_t* codes, std::uint16_t* scale) {
+  using F32 = typename Isa::F32;
+  F32 most = Isa::zero(), least = Isa::zero();
+  for (std::int64_t i = 0; i < n; i += Isa::kLanes) {
+    const F32 values = load_row<Isa>(x + i, n - i);
+    most = Isa::max(values, most);
+    least = Isa::max(Isa::sub(Isa::zero(), values), least);
+  }
+  const float high = Isa::maximum(most), low = Isa::maximum(least);
+  const F32 inverse = store_scale<Isa>((high >= low ? high : -low) / -8.0f, scale);
+  for (std::int64_t i = 0; i < kQ4Dims; i += Isa::kLanes) {
+    const F32 scaled = Isa::round(Isa::mul(load_row<Isa>(x + i, n - i), inverse));
+    const F32 code = Isa::min(Isa::add(scaled, Isa::set1(8.0f)), Isa::set1(15.0f));
+    Isa::store_i8(codes + i, Isa::to_i32(Isa::max(code, Isa::zero())));
+  }
+}
+
+// A head's row of `dim` values to padded codes, a byte each; its scales stand kPageTokens apart.
+template <class Isa, int kBits>
+GALAGO_INLINE void quantize_head(const float* x, std::int64_t dim, std::int8_t* codes, std::uint16_t* scales) {
+  if constexpr (kBits == 8) {
+    quantize_q8<Isa>(x, dim, codes, scales);
+    for (std::int64_t i = dim; i < padded_dim<Isa, 8>(dim); ++i) codes[i] = 0;
+  } else {
+    for (std::int64_t i = 0; i < dim; i += kQ4Dims, scales += kPageTokens) {
+      quantize_q4<Isa>(x + i, dim - i < kQ4Dims ? dim - i : kQ4Dims, codes + i, scales);
+    }
+  }
+}
+
+template <class Isa>
+GALAGO_INLINE std::uint8_t nibbles(const std::int8_t* low, const std::int8_t* high) {
+  return static_cast<std::uint8_t>(*low | *high << 4);
+}
+
+template <class Isa, int kBits>
+void kv_append_codes(const KvAppendArgs& a) {
+  const PagedKv& kv = a.kv;
+  const std::int64_t k_pad = padded_dim<Isa, kBits>(kv.k_dim), v_pad = padded_dim<Isa, kBits>(kv.v_dim);
+  alignas(64) std::int8_t codes[kMaxCodedHeadDim + Isa::kLanes];
+  for (std::int64_t row = a.first_row; row < a.last_row; ++row) {
+    const std::int64_t position = a.position[row], slot = position % kPageTokens;
+    std::byte* base = page_of<Isa>(kv, a.sequence[row], position / kPageTokens);
+    for (std::int64_t head = 0; head < kv.n_kv_heads; ++head) {
+      const CodedHead k = coded_head<Isa, kBits>(base + kv.k_offset, kv.n_kv_heads, head, kv.k_dim);
+      quantize_head<Isa, kBits>(a.k + row * a.k_stride + head * kv.k_dim, kv.k_dim, codes, k.scales + slot);
+      for (std::int64_t word = 0; word < k_pad * kBits / 32; ++word) {
+        std::uint8_t* to = k.codes + key_word<Isa>(word, slot);
+        for (std::int64_t i = 0; i < 4; ++i) {
+          to[i] = kBits == 8 ? static_cast<std::uint8_t>(codes[4 * word + i])
+                             : nibbles<Isa>(codes + 8 * word + i, codes + 8 * word + 4 + i);
+        }
+      }
+      if (kv.v_dim == 0) continue;
+      const CodedHead v = coded_head<Isa, kBits>(base + kv.v_offset, kv.n_kv_heads, head, kv.v_dim);
+      quantize_head<Isa, kBits>(a.v + row * a.v_stride + head * kv.v_dim, kv.v_dim, codes, v.scales + slot);
+      const std::int64_t bytes = v_pad * kBits / 8;
+      for (std::int64_t byte = 0; byte < bytes; ++byte) {
+        const std::int8_t* low = codes + (kBits == 8 ? byte : byte / 16 * 32 + byte % 16);
+        v.codes[value_byte<Isa>(bytes, byte, slot)] =
+            kBits == 8 ? static_cast<std::uint8_t>(*low) : nibbles<Isa>(low, low + 16);
+      }
+    }
+  }
+}
+
 template <class Isa>
 void kv_append(const KvAppendArgs& a) {
-  if (a.kv.type == KvType::kF16) return kv_append_rows<Isa, std::uint16_t>(a);
-  return kv_append_rows<Isa, float>(a);
+  switch (a.kv.type) {
+    case KvType::kF32: return kv_append_rows<Isa, float>(a);
+    case KvType::kF16: return kv_append_rows<Isa, HalfElement>(a);
+    case KvType::kBF16: return kv_append_rows<Isa, BFloatElement>(a);
+    case KvType::kQ8: return kv_append_codes<Isa, 8>(a);
+    case KvType::kQ4: return kv_append_codes<Isa, 4>(a);
+  }
 }
 
 }  // namespace galago::cpu

@@ -30,6 +30,8 @@ constexpr KernelTable kernel_table() {
                        .rope = rope<Isa>,
                        .kv_append = kv_append<Isa>,
                        .attention_paged = attention_paged<Isa>,
+                       .attention_split = attention_split<Isa>,
+                       .attention_merge = attention_merge<Isa>,
                        .attention_dense = attention_dense<Isa>};
   if constexpr (HasTiles<Isa>) {
     table.narrow_rows = narrow_rows<Isa>;
