@@ -241,7 +241,8 @@ void bench_paged(const KernelTable& kernels, KvType type, Report* report) {
     report->line(kernels.isa, label, time, static_cast<double>((depth + rows) * bench.token_bytes),
                  keys * Bench::kHeads * Bench::kDim * 4);
   };
-  for (const int depth : {0, 2048, 8192}) paged("attention_paged " + name + " decode at " + std::to_string(depth), depth, 1);
+  for (const int depth : {0, 2048, 8192})
+    paged("attention_paged " + name + " decode at " + std::to_string(depth), depth, 1);
   paged("attention_paged " + name + " prefill 512", 0, 512);
   paged("attention_paged " + name + " prefill 2048", 0, 2048);
   paged("attention_paged " + name + " prefill 16 at 8192", 8192, 16);

@@ -140,8 +140,10 @@ TEST_P(Attention, PagedMatchesDouble) {
   for (const Heads h : kHeads) {
     for (const KvType type : ops::kv_types()) {
       for (const auto& [window, softcap] : {std::pair<int, float>{0, 0.0f}, {50, 0.0f}, {1, 2.0f}, {130, 3.0f}}) {
+        // The other types differ in how a page is read, not in the softmax.
+        if (type != KvType::kF32 && window != 50) continue;
         const Cache c = make_cache(kernels(), h, type, {200, 67});
-        const Queries queries = last_tokens(c, 90);
+        const Queries queries = last_tokens(c, type == KvType::kF32 ? 70 : 35);
         const std::size_t rows = queries.sequence.size();
         std::vector<float> y(rows * h.n_heads * h.v_dim, std::nanf(""));
         std::vector<double> expected;
