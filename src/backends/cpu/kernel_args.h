@@ -200,12 +200,12 @@ struct RopeArgs {
 //                   sums; V (n_kv_heads, kPageTokens, v_dim)
 //   q8              K codes (n_kv_heads, k_pad / 4, kPageTokens, 4), then f16 scales (n_kv_heads, kPageTokens);
 //                   V codes (n_kv_heads, kPageTokens / 4, v_pad, 4), the last 4 being tokens, then scales as for K.
-//                   The pads are multiples of 16: a vector of dot products takes 4 bytes of each lane
+//                   The pads are multiples of 16
 //   q4              K (n_kv_heads, k_pad / 8, kPageTokens, 4): byte i has the dims 8w + i (low) and 8w + 4 + i (high);
 //                   V (n_kv_heads, kPageTokens / 4, v_pad / 32, 16, 4): low the dims 32g + j, high 32g + 16 + j;
 //                   scales (n_kv_heads, pad / 32, kPageTokens). The pads are multiples of 32; codes are 8 too high
-// With v_dim 0 there is no V: the values are the first elements of the keys.
-// Sequence s keeps its token t in page page_table[s * page_table_stride + t / kPageTokens].
+// With v_dim 0 the values are the keys' first elements. Sequence s keeps its token t in page
+// page_table[s * page_table_stride + t / kPageTokens].
 struct PagedKv {
   std::byte* base;
   std::int64_t page_bytes, k_offset, v_offset;
@@ -222,23 +222,21 @@ struct KvAppendArgs {
   std::int64_t k_stride;
   const float* v;  // (rows, n_kv_heads * v_dim)
   std::int64_t v_stride;
-  const std::int32_t* sequence;
-  const std::int32_t* position;
+  const std::int32_t *sequence, *position;
   std::int64_t first_row, last_row;
 };
 
 // Row r attends to its sequence's tokens [max(0, position + 1 - window), key_end), key_end = position + 1 unless given.
-// All of them must be appended. The softmax runs over whole pages from the first visible one, for each split of
-// kSplitTokens keys by itself; the splits are then merged in order. attention_paged does it all; attention_split and
-// attention_merge do the same, bit for bit, with the splits on any threads.
+// All of them must be appended. The softmax runs page by page, for each split of kSplitTokens keys by itself; the
+// splits are merged in order. attention_split and attention_merge do what attention_paged does, bit for bit, on any
+// threads.
 struct AttentionPagedArgs {
   PagedKv kv;
   const float* q;  // (rows, n_heads * k_dim)
   std::int64_t q_stride;
   float* y;  // (rows, n_heads * v_dim)
   std::int64_t y_stride;
-  const std::int32_t* sequence;
-  const std::int32_t* position;
+  const std::int32_t *sequence, *position;
   const std::int32_t* key_end;  // or null
   const float* sinks;           // (n_heads): logits that join the softmax without a value; or null
   const float* slopes;          // (n_heads): scores grow by slope * (key - position); or null
@@ -247,15 +245,12 @@ struct AttentionPagedArgs {
   float scale;
   float softcap;        // 0: none; s = softcap * tanh(s / softcap)
   std::int64_t window;  // 0: none
-  std::int64_t first_row, last_row;
-  std::int64_t first_kv_head, last_kv_head;
-  // Of attention_split and attention_merge: splits [first_split, last_split), the first of all when begins, the last
-  // when ends. A partial result is v_dim + 2 floats: y, the maximum, the sum.
+  std::int64_t first_row, last_row, first_kv_head, last_kv_head;
+  // Of attention_split and attention_merge; a partial result is y, the maximum, the sum.
   float* partials;  // (splits, rows of the step, n_heads, v_dim + 2)
   float* totals;    // (rows of the step, n_heads, 2): maximum and sum so far; y accumulates in y
-  std::int64_t partial_rows;
-  std::int64_t first_split, last_split;
-  bool begins, ends;
+  std::int64_t partial_rows, first_split, last_split;
+  bool begins, ends;  // these are the first splits of all, the last
 };
 
 // Attention without a cache. Segment i is rows [segments[i], segments[i + 1]); rows attend within their segment only.
