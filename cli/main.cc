@@ -45,7 +45,7 @@ std::string program_help() {
   text +=
       "\nA model is a path to a .gguf file or a Hugging Face folder, or a name in the model folder:\n"
       "$GALAGO_HOME/models [default: ${XDG_DATA_HOME:-~/.local/share}/galago/models].\n"
-      "GALAGO_ISA forces an instruction set: scalar, avx2, avx512 or avx512_vnni [default: the best one here].\n"
+      "GALAGO_ISA forces an instruction set: scalar, avx2, avx512_vnni, neon, ... [default: the best one here].\n"
       "\n  galago run \"Why is the sky blue?\"\n"
       "  galago COMMAND --help     the options of a command\n"
       "  galago --version\n";

@@ -1,4 +1,5 @@
-// The instruction sets that tests run on: those of this machine, and the AMX kernels over a model of their tiles.
+// The instruction sets that tests run on: those of this machine, and those it can stand in for: AVX-VNNI's kernels in
+// AVX-512's encoding, and the AMX kernels over a model of their tiles.
 #pragma once
 
 #include <vector>
@@ -13,11 +14,15 @@ namespace amx_model {
 extern const KernelTable kKernels;
 bool tiles_multiply();
 }  // namespace amx_model
+namespace avx_vnni_evex {
+extern const KernelTable kKernels;
+}
 #endif
 
 inline std::vector<const KernelTable*> testable_kernels() {
   std::vector<const KernelTable*> tables(available_kernels().begin(), available_kernels().end());
 #if defined(__x86_64__)
+  if (cpu_features().avx512_vnni) tables.push_back(&avx_vnni_evex::kKernels);
   if (cpu_features().avx512_vnni) tables.push_back(&amx_model::kKernels);
 #endif
   return tables;

@@ -164,18 +164,19 @@ struct Avx512Ops {
     return _mm512_srai_epi32(_mm512_slli_epi32(v, 24 - 8 * i), 24);
   }
 
- protected:
+  static GALAGO_INLINE Bytes broadcast4(const std::int8_t* x) {
+    int word;
+    __builtin_memcpy(&word, x, 4);
+    return _mm512_set1_epi32(word);
+  }
+
+ private:
   static GALAGO_INLINE __m128i load_four(const std::uint32_t* table, const std::uint8_t* at) {
     const auto word = [&](int i) GALAGO_LAMBDA { return static_cast<int>(table[at[i]]); };
     return _mm_set_epi32(word(3), word(2), word(1), word(0));
   }
   static GALAGO_INLINE __mmask16 first(std::int64_t n) {
     return static_cast<__mmask16>((1u << static_cast<unsigned>(n)) - 1);
-  }
-  static GALAGO_INLINE __m512i broadcast4(const std::int8_t* x) {
-    int word;
-    __builtin_memcpy(&word, x, 4);
-    return _mm512_set1_epi32(word);
   }
 };
 
