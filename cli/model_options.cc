@@ -1,5 +1,8 @@
 #include "cli/model_options.h"
 
+#include <charconv>
+#include <cmath>
+
 #include "cli/arguments.h"
 #include "cli/progress_bar.h"
 #include "ops/kv_codec.h"
@@ -17,6 +20,24 @@ CLI::Option* add_optional(CLI::App& app, const std::string& names, std::optional
   CLI::Option* option = app.add_option_function<T>(names, set, text.description);
   option->option_text(text.placeholder);
   return text.default_text != nullptr ? option->default_str(text.default_text) : option;
+}
+
+// "TOKEN=VALUE"; an error text for CLI11, or nothing.
+std::string read_logit_bias(const std::string& text, std::vector<std::pair<std::int32_t, float>>& biases) {
+  const std::size_t equals = text.find('=');
+  const char* const end = text.data() + text.size();
+  const char* const middle = equals == std::string::npos ? end : text.data() + equals;
+  std::int32_t token = 0;
+  float value = 0.0f;
+  const auto id = std::from_chars(text.data(), middle, token);
+  const auto bias = middle == end ? std::from_chars_result{end, std::errc::invalid_argument}
+                                  : std::from_chars(middle + 1, end, value);
+  if (id.ec != std::errc() || id.ptr != middle || token < 0 || bias.ec != std::errc() || bias.ptr != end ||
+      std::isnan(value)) {
+    return "\"" + text + "\" is no bias; expected TOKEN=VALUE, as in 42=-1.5 (galago tokenize shows tokens' numbers)";
+  }
+  biases.emplace_back(token, value);
+  return {};
 }
 
 void add_sampling_options(CLI::App& app, SamplingOptions& sampling) {
@@ -42,6 +63,19 @@ void add_sampling_options(CLI::App& app, SamplingOptions& sampling) {
   add_value(app, "--penalty-window", sampling.penalty_window,
             {"N", "How many of the last tokens count as seen; -1: all"})
       ->check(CLI::Range(-1, kMostTokens));
+  const auto add_bias = [&sampling](const std::vector<std::string>& texts) {
+    sampling.logit_bias.clear();
+    for (const std::string& text : texts) {
+      const std::string wrong = read_logit_bias(text, sampling.logit_bias);
+      if (!wrong.empty()) throw CLI::ValidationError("--logit-bias", wrong);
+    }
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "--logit-bias", add_bias,
+         "Adds VALUE to the logit of a token, given by its number; may be repeated; -inf: never")
+      ->option_text("TOKEN=VALUE")
+      ->allow_extra_args(false)
+      ->take_all();
   add_optional(app, "--seed", sampling.seed, {"N", "The same seed gives the same text", "another every time"});
 }
 

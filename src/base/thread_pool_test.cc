@@ -153,5 +153,24 @@ TEST(ThreadPool, AllocatesNothingOnceStarted) {
   EXPECT_EQ(sum.load(), 101 * 4950);
 }
 
+TEST(ThreadPool, AllocatesNothingForATeamOnceStarted) {
+  ThreadPool pool;
+  std::atomic<std::int64_t> sum{0};
+  const auto run = [&] {
+    return pool.run_team(3, [&](TeamMember& member) {
+      if (!member.share(0, 100, [&](std::int64_t chunk) { sum.fetch_add(chunk); })) return;
+      const auto nothing = [](std::byte*, int) {};
+      const auto work = [](int) { return std::int64_t{10}; };
+      const auto prepare = [](std::byte*) {};
+      static_cast<void>(member.share(1, {20, work, prepare, nothing, nothing}));
+    });
+  };
+  ASSERT_TRUE(run());
+  const std::int64_t before = allocation_count();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(run());
+  EXPECT_EQ(allocation_count(), before);
+  EXPECT_EQ(sum.load(), 51 * 4950);
+}
+
 }  // namespace
 }  // namespace galago

@@ -8,6 +8,7 @@
 
 #include "galago/generate.h"
 #include "galago/result.h"
+#include "runtime/selection.h"
 
 namespace galago::runtime {
 
@@ -29,7 +30,8 @@ struct SamplingSettings {
 Result<SamplingSettings> settle(const SamplingOptions& options, const SamplingSettings& defaults);
 
 // The order is: logit bias, penalties, top-k, temperature, top-p, min-p, draw. Temperature 0 takes the likeliest token
-// (the lowest id among equals). The same seed and logits give the same tokens on every machine.
+// (the lowest id among equals). The same seed and logits give the same tokens on every machine: one number is drawn a
+// token, and looked up among the tokens that are left, likeliest first, equals in the order of their ids.
 class Sampler {
  public:
   Sampler(SamplingSettings settings, std::int64_t vocab_size);
@@ -37,17 +39,19 @@ class Sampler {
   std::int32_t next(std::span<const float> logits, std::span<const std::int32_t> history);
 
  private:
-  struct Candidate {
-    float logit;
-    std::int32_t id;
-  };
   void apply_penalties(std::span<const std::int32_t> history);
-  void keep_top_k(std::size_t k);
+  bool changes_logits() const;
+  std::int32_t draw_from_top();
+  std::int32_t draw_from_all();
+  void weigh_candidates();
+  std::size_t cut_by_min_p(std::size_t kept) const;
+  double random_share();
   std::int32_t draw(std::size_t kept);
 
   SamplingSettings settings_;
   std::mt19937_64 random_;
-  std::vector<float> logits_;
+  Selection selection_;
+  std::vector<float> logits_;  // with bias and penalties
   std::vector<Candidate> candidates_;
   std::vector<float> weights_;
   std::vector<std::int32_t> counts_;  // of each token in the window; zero between calls

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <random>
+#include <vector>
 
 #include "runtime/stop_matcher.h"
 
@@ -91,6 +94,97 @@ TEST(Sampler, NeverChoosesNaN) {
   SamplingOptions options = kPlain;
   options.seed = 3;
   EXPECT_EQ(shares(options, logits).count(0), 0u);
+}
+
+// What next() is defined to do, by sorting everything.
+class FullSort {
+ public:
+  explicit FullSort(SamplingSettings settings) : settings_(std::move(settings)), random_(settings_.seed) {}
+
+  std::int32_t next(std::span<const float> logits) {
+    std::vector<std::pair<float, std::int32_t>> sorted;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      if (!std::isnan(logits[i])) sorted.emplace_back(-logits[i], static_cast<std::int32_t>(i));
+    }
+    std::sort(sorted.begin(), sorted.end());
+    if (settings_.temperature == 0.0f) return sorted[0].second;
+    if (settings_.top_k > 0 && sorted.size() > static_cast<std::size_t>(settings_.top_k)) {
+      sorted.resize(static_cast<std::size_t>(settings_.top_k));
+    }
+    std::vector<float> weights;
+    double total = 0.0, sum = 0.0;
+    for (const auto& [negative, id] : sorted) {
+      weights.push_back(std::exp((sorted[0].first - negative) / settings_.temperature));
+      total += double{weights.back()};
+    }
+    std::size_t kept = 0;
+    while (kept < weights.size() && (kept == 0 || settings_.top_p >= 1.0f || sum < double{settings_.top_p} * total)) {
+      sum += double{weights[kept++]};
+    }
+    while (kept > 1 && weights[kept - 1] < settings_.min_p * weights[0]) --kept;
+    double left = 0.0;
+    for (std::size_t i = 0; i < kept; ++i) left += double{weights[i]};
+    left *= static_cast<double>(random_() >> 11) * 0x1.0p-53;
+    for (std::size_t i = 0; i < kept; ++i) {
+      left -= double{weights[i]};
+      if (left < 0.0) return sorted[i].second;
+    }
+    return sorted[kept - 1].second;
+  }
+
+ private:
+  SamplingSettings settings_;
+  std::mt19937_64 random_;
+};
+
+// Logits as models give them, flat ones, few different ones, and some that are no numbers.
+std::vector<float> random_logits(std::mt19937& random) {
+  std::vector<float> logits(1 + random() % 3000);
+  const float scale = static_cast<float>(random() % 5);
+  const bool ties = random() % 2 == 0;
+  std::normal_distribution<float> normal(0.0f, 1.0f);
+  for (float& logit : logits) {
+    logit = normal(random) * scale;
+    if (ties) logit = std::round(logit);
+    if (random() % 200 == 0) logit = -std::numeric_limits<float>::infinity();
+  }
+  for (int i = 0; i < 3; ++i) logits[random() % logits.size()] = std::numeric_limits<float>::quiet_NaN();
+  logits[random() % logits.size()] = 3.0f;  // one that can be chosen
+  return logits;
+}
+
+TEST(Sampler, ChoosesAsSortingEverythingWould) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 1500; ++round) {
+    const std::vector<float> logits = random_logits(random);
+    SamplingSettings settings;
+    settings.temperature = std::array{0.0f, 0.3f, 1.0f, 2.0f}[random() % 4];
+    settings.top_k = std::array{0, 1, 5, 40, 700, 5000}[random() % 6];
+    settings.top_p = std::array{0.0f, 0.3f, 0.95f, 1.0f}[random() % 4];
+    settings.min_p = std::array{0.0f, 0.05f, 1.0f}[random() % 3];
+    settings.seed = random();
+    FullSort reference(settings);
+    Sampler sampler(settings, static_cast<std::int64_t>(logits.size()));
+    for (int i = 0; i < 5; ++i) {
+      ASSERT_EQ(sampler.next(logits, {}), reference.next(logits))
+          << "round " << round << ": " << logits.size() << " logits, temperature " << settings.temperature << ", top-k "
+          << settings.top_k << ", top-p " << settings.top_p << ", min-p " << settings.min_p;
+    }
+  }
+}
+
+TEST(Sampler, ChoosesSomethingWhateverTheLogits) {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(), kInf = std::numeric_limits<float>::infinity();
+  for (const float temperature : {0.0f, 1.0f}) {
+    SamplingOptions options = kPlain;
+    options.temperature = temperature;
+    options.seed = 1;
+    Sampler sampler(settings_of(options), 3);
+    EXPECT_EQ(sampler.next(std::array{kNaN, kNaN, kNaN}, {}), 0);
+    EXPECT_EQ(sampler.next(std::array{-kInf, -kInf, -kInf}, {}), 0);
+    EXPECT_EQ(sampler.next(std::array{0.0f, kInf, kInf}, {}), 1);
+    EXPECT_EQ(sampler.next(std::array{kNaN, -kInf, -3e38f}, {}), 2);
+  }
 }
 
 TEST(Sampler, NamesAnOptionOutOfRange) {

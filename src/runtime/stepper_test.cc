@@ -8,6 +8,7 @@
 
 #include "base/allocation_counter_test.h"
 #include "runtime/engine.h"
+#include "runtime/sampler.h"
 
 namespace galago::runtime {
 namespace {
@@ -243,6 +244,19 @@ INSTANTIATE_TEST_SUITE_P(Models, Numbers,
                                          Case{"q4_0_exact", "gguf/smollm2-q4_0.gguf", Precision::kExact},
                                          Case{"q4_0_fast", "gguf/smollm2-q4_0.gguf", Precision::kFast}),
                          [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(Sampler, AllocatesNothing) {
+  std::vector<float> logits(50000);
+  for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i * 7919 % 1000) * 0.01f;
+  const std::array<std::int32_t, 3> history = {1, 2, 3};
+  for (const int top_k : {0, 40}) {
+    SamplingOptions options{.top_k = top_k, .presence_penalty = 0.5f, .logit_bias = {{2, 1.0f}}, .seed = 5};
+    Sampler sampler(settle(options, {}).value(), static_cast<std::int64_t>(logits.size()));
+    const std::int64_t before = allocation_count();
+    for (int i = 0; i < 5; ++i) sampler.next(logits, history);
+    EXPECT_EQ(allocation_count(), before);
+  }
+}
 
 }  // namespace
 }  // namespace galago::runtime

@@ -1,5 +1,7 @@
 #include "backends/cpu/cpu_program.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/try.h"
 
@@ -50,9 +52,30 @@ Run CpuProgram::make_run(const graph::RunArguments& arguments) const {
           arguments.arena.data(), arguments.step,    std::max(1, arguments.n_threads)};
 }
 
+// A member that was off its core may still be computing a chunk of a run that has ended, from these weights.
+CpuProgram::~CpuProgram() { ThreadPool::shared().wait_for_late_members(); }
+
+void CpuProgram::run_in_team(const Run& run, TeamMember& member, RunFailure& failure) const {
+  Run own = run;
+  own.member = &member;
+  own.failure = &failure;
+  const int n = static_cast<int>(parts_.instructions.size());
+  for (int i = member.frontier() / Instruction::kStages; i < n;) {
+    own.first_stage = i * Instruction::kStages;
+    if (!parts_.instructions[static_cast<std::size_t>(i)]->run_in_team(own)) return;
+    if (failure.failed.load(std::memory_order_acquire)) return;
+    i = std::max(i + 1, member.frontier() / Instruction::kStages);
+  }
+}
+
 Status CpuProgram::run(const graph::RunArguments& arguments) const {
   GALAGO_CHECK(check(arguments));
   const Run run = make_run(arguments);
+  if (parts_.instructions.size() > 1 && parts_.instructions.size() <= Team::kMaxStages / Instruction::kStages) {
+    RunFailure failure;
+    const auto body = [&](TeamMember& member) { run_in_team(run, member, failure); };
+    if (ThreadPool::shared().run_team(run.n_threads, body)) return std::move(failure.status);
+  }
   for (const InstructionPtr& instruction : parts_.instructions) GALAGO_CHECK(instruction->run(run));
   return {};
 }

@@ -29,6 +29,7 @@ class CpuProgram : public graph::Program {
     std::shared_ptr<const WeightStore> weights;
   };
   explicit CpuProgram(Parts parts) : parts_(std::move(parts)) {}
+  ~CpuProgram() override;
 
   const std::vector<graph::SymbolBound>& symbols() const override { return parts_.symbols; }
   const graph::MemoryPlan& plan() const override { return parts_.plan; }
@@ -42,6 +43,7 @@ class CpuProgram : public graph::Program {
  private:
   Status check(const graph::RunArguments& arguments) const;
   Run make_run(const graph::RunArguments& arguments) const;
+  void run_in_team(const Run& run, TeamMember& member, RunFailure& failure) const;
 
   Parts parts_;
 };

@@ -50,4 +50,15 @@ void Run::parallel(std::int64_t n, std::int64_t grain, FunctionRef<void(std::int
                                     [&](int, std::int64_t part) { task(n * part / parts, n * (part + 1) / parts); });
 }
 
+bool Instruction::run_in_team(const Run& run) const {
+  return run.member->share(run.first_stage, 1, [&](std::int64_t) {
+    Run alone = run;
+    alone.member = nullptr;
+    Status status = this->run(alone);
+    if (status.ok()) return;
+    run.failure->status = std::move(status);
+    run.failure->failed.store(true, std::memory_order_release);
+  });
+}
+
 }  // namespace galago::cpu

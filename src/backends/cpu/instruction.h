@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,12 @@ struct Operand {
   static Operand arena(std::int64_t offset) { return {Place::kArena, offset, nullptr}; }
 };
 
+// Where the members of a team put what went wrong. They stop after the stage in which it did.
+struct RunFailure {
+  std::atomic<bool> failed{false};
+  Status status;  // written by one member, before `failed`
+};
+
 // A run as instructions see it.
 struct Run {
   const KernelTable& kernels;
@@ -58,6 +65,10 @@ struct Run {
   std::byte* arena;
   const ops::StepView* step;
   int n_threads;
+  // Of a run by a team, in Instruction::run_in_team(): this thread, and the instruction's first stage.
+  TeamMember* member = nullptr;
+  int first_stage = 0;
+  RunFailure* failure = nullptr;
 
   std::int64_t at(const Size& size) const { return size.at(symbols); }
   // nullptr for an operand that is not there.
@@ -88,6 +99,11 @@ class Instruction {
  public:
   virtual ~Instruction() = default;
   virtual Status run(const Run& run) const = 0;
+  // The same as a member of a team, in up to kStages stages. Every member calls it, at its own time, so outside of
+  // stages it only reads. False: this member has left, and may not even read `run` any more (see TeamMember::share()).
+  // Unless overridden, one member does it all, and the others help with the calls of parallel() in it.
+  static constexpr int kStages = 2;
+  virtual bool run_in_team(const Run& run) const;
   // The kernel, its sizes and bytes, in one line.
   virtual std::string to_string() const = 0;
 };

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "backends/cpu/lower_ops.h"
+#include "backends/cpu/tile_split.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "quant/codec.h"
@@ -69,14 +70,32 @@ class LinearsInstruction : public Instruction {
   Status run(const Run& run) const override {
     const std::int64_t n_rows = run.at(rows), n_cols = run.at(cols);
     if (n_rows == 0) return {};
-    run.parallel(n_rows, row_grain(n_cols), [&](std::int64_t first, std::int64_t last) {
-      if (norm) normalize(run, n_cols, first, last);
-      if (gated) gate(run, n_cols, first, last);
-      if (source) quantize(run, n_cols, first, last);
-      if (bf16) narrow(run, n_cols, first, last);
+    const Activations activations = shared(run);
+    run.parallel(n_rows, row_grain(n_cols),
+                 [&](std::int64_t first, std::int64_t last) { prepare(run, n_cols, first, last, activations); });
+    const Chunks chunks = chunks_of(run, n_rows);
+    ThreadPool::shared().parallel_for(run.n_threads, chunks.count(), [&](int, std::int64_t chunk) {
+      multiply_chunk(run, n_rows, n_cols, chunks, chunk, activations);
     });
-    multiply(run, n_rows, n_cols);
     return {};
+  }
+
+  bool run_in_team(const Run& run) const override {
+    const std::int64_t n_rows = run.at(rows), n_cols = run.at(cols);
+    if (n_rows == 0) return true;
+    if (const auto layout = redoable(n_rows, n_cols)) return run_redoable(run, n_rows, n_cols, *layout);
+    const Activations activations = shared(run);
+    const std::int64_t grain = row_grain(n_cols);
+    const std::int64_t parts_of_rows = (n_rows + grain - 1) / grain;
+    if (!run.member->share(run.first_stage, parts_of_rows, [&](std::int64_t part) {
+          prepare(run, n_cols, part * grain, std::min(n_rows, (part + 1) * grain), activations);
+        })) {
+      return false;
+    }
+    const Chunks chunks = chunks_of(run, n_rows);
+    return run.member->share(run.first_stage + 1, chunks.count(), [&](std::int64_t chunk) {
+      multiply_chunk(run, n_rows, n_cols, chunks, chunk, activations);
+    });
   }
 
   std::string to_string() const override {
@@ -99,17 +118,60 @@ class LinearsInstruction : public Instruction {
   }
 
  private:
-  QuantBlock* blocks(const Run& run) const { return reinterpret_cast<QuantBlock*>(run.write(quantized)); }
+  // What the kernels read; each is there when some part needs it.
+  struct Activations {
+    const float* x;  // where `floats` is, or from outside
+    float* floats;   // what a prologue writes
+    QuantBlock* quantized;
+    std::uint16_t* bf16;
+  };
 
-  void normalize(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last) const {
+  // (block of rows, range of tiles), tiles of all parts numbered through; neighbouring chunks share rows.
+  struct Chunks {
+    std::int64_t tiles, row_blocks, ranges;
+    std::int64_t count() const { return tiles == 0 ? 0 : row_blocks * ranges; }
+  };
+
+  // Where a member of a team keeps its own activations and results, in its scratch.
+  struct OwnLayout {
+    std::int64_t quantized, y;  // floats are at 0
+    std::int64_t tiles, tile_bytes;
+    std::int64_t most_tiles;  // of a chunk, whose results fit the rest of the scratch
+  };
+
+  bool any_part(bool int8) const {
+    return std::any_of(parts.begin(), parts.end(), [int8](const Part& part) { return part.int8 == int8; });
+  }
+
+  Activations shared(const Run& run) const {
+    return {run.floats(x), run.out(norm || gated ? x : Operand{}), reinterpret_cast<QuantBlock*>(run.write(quantized)),
+            reinterpret_cast<std::uint16_t*>(run.write(bf16))};
+  }
+
+  // Rows of bf16 take the first half of a prologue's rows.
+  std::int64_t bf16_stride(std::int64_t n_cols) const { return norm || gated ? 2 * n_cols : n_cols; }
+
+  // Rows [first, last) normalized, gated, quantized, narrowed.
+  void prepare(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last,
+               const Activations& to) const {
+    if (norm) normalize(run, n_cols, first, last, to);
+    if (gated) gate(run, n_cols, first, last, to);
+    if (source) {
+      run.kernels.quantize_rows({run.floats(source), n_cols, to.quantized, quant_blocks(n_cols), n_cols, first, last});
+    }
+    if (bf16) run.kernels.narrow_rows({to.x, n_cols, to.bf16, bf16_stride(n_cols), n_cols, first, last});
+  }
+
+  void normalize(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last,
+                 const Activations& to) const {
     NormArgs args{};
     args.x = run.floats(norm->x);
     args.x_stride = n_cols;
     args.weight = run.floats(norm->weight);
     args.bias = run.floats(norm->bias);
-    args.y = run.out(x);
+    args.y = to.floats;
     args.y_stride = n_cols;
-    args.quantized = blocks(run);
+    args.quantized = to.quantized;
     args.quantized_stride = quant_blocks(n_cols);
     args.cols = n_cols;
     args.eps = norm->eps;
@@ -119,14 +181,14 @@ class LinearsInstruction : public Instruction {
     (norm->layer_norm ? run.kernels.layer_norm : run.kernels.rms_norm)(args);
   }
 
-  void gate(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last) const {
+  void gate(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last, const Activations& to) const {
     GatedArgs args{};
     args.op = gated->act;
     args.gate = run.floats(gated->gate);
     args.up = run.floats(gated->up);
-    args.y = run.out(x);
+    args.y = to.floats;
     args.gate_stride = args.up_stride = args.y_stride = n_cols;
-    args.quantized = blocks(run);
+    args.quantized = to.quantized;
     args.quantized_stride = quant_blocks(n_cols);
     args.cols = n_cols;
     args.first_row = first;
@@ -134,67 +196,168 @@ class LinearsInstruction : public Instruction {
     run.kernels.gated(args);
   }
 
-  void quantize(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last) const {
-    run.kernels.quantize_rows({run.floats(source), n_cols, blocks(run), quant_blocks(n_cols), n_cols, first, last});
-  }
-
-  // Rows of bf16 take the first half of a prologue's rows.
-  std::int64_t bf16_stride(std::int64_t n_cols) const { return norm || gated ? 2 * n_cols : n_cols; }
-  std::uint16_t* halves(const Run& run) const { return reinterpret_cast<std::uint16_t*>(run.write(bf16)); }
-
-  void narrow(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last) const {
-    run.kernels.narrow_rows({run.floats(x), n_cols, halves(run), bf16_stride(n_cols), n_cols, first, last});
-  }
-
-  // Chunks are (block of rows, range of tiles), tiles of all parts numbered through; neighbouring chunks share rows.
-  void multiply(const Run& run, std::int64_t n_rows, std::int64_t n_cols) const {
+  Chunks chunks_of(const Run& run, std::int64_t n_rows) const {
     std::int64_t tiles = 0, bytes = 0;
     for (const Part& part : parts) {
       const std::int64_t part_tiles = tile_count(part.data ? run.at(part.out_cols) : part.view.rows);
       tiles += part_tiles;
-      bytes += part_tiles * std::max(part.view.tile_bytes, kTileRows * part.view.row_bytes);
+      bytes += part_tiles * tile_bytes(part.view);
     }
-    if (tiles == 0) return;
-    const std::int64_t row_block = bf16 ? kBf16RowBlock : kRowBlock;
-    const std::int64_t row_blocks = (n_rows + row_block - 1) / row_block;
+    const std::int64_t row_blocks = (n_rows + row_block() - 1) / row_block();
     const std::int64_t wanted = run.n_threads > 1 ? run.n_threads * kChunksPerThread : 1;
     const std::int64_t most = std::max<std::int64_t>(1, bytes * n_rows / kMinChunkBytes);
-    const std::int64_t ranges = std::clamp<std::int64_t>(std::min(wanted, most) / row_blocks, 1, tiles);
-    ThreadPool::shared().parallel_for(run.n_threads, row_blocks * ranges, [&](int, std::int64_t chunk) {
-      const std::int64_t block = chunk / ranges, range = chunk % ranges;
-      const auto boundary = [&](std::int64_t i) {
-        const std::int64_t tile = tiles * i / ranges;
-        return bf16 && i < ranges ? tile / 2 * 2 : tile;  // the bf16 kernel takes tiles by two
-      };
-      multiply_range(run, n_cols, block * row_block, std::min(n_rows, (block + 1) * row_block), boundary(range),
-                     boundary(range + 1));
-    });
+    return {tiles, row_blocks,
+            std::clamp<std::int64_t>(std::min(wanted, most) / row_blocks, 1, std::max<std::int64_t>(1, tiles))};
   }
 
-  void multiply_range(const Run& run, std::int64_t n_cols, std::int64_t first_row, std::int64_t last_row,
-                      std::int64_t first_tile, std::int64_t last_tile) const {
-    LinearArgs args{};
-    args.x = run.floats(x);
-    args.x_stride = n_cols;
-    args.quantized = blocks(run);
-    args.quantized_stride = quant_blocks(n_cols);
-    args.x_bf16 = halves(run);
-    args.x_bf16_stride = bf16_stride(n_cols);
+  std::int64_t row_block() const { return bf16 ? kBf16RowBlock : kRowBlock; }
+
+  static std::int64_t tile_bytes(const WeightView& view) {
+    return std::max(view.tile_bytes, kTileRows * view.row_bytes);
+  }
+
+  void multiply_chunk(const Run& run, std::int64_t n_rows, std::int64_t n_cols, const Chunks& chunks,
+                      std::int64_t chunk, const Activations& activations) const {
+    const std::int64_t block = chunk / chunks.ranges, range = chunk % chunks.ranges;
+    LinearArgs args = linear_args(activations, n_cols);
     args.residual = run.floats(residual);
-    args.first_row = first_row;
-    args.last_row = last_row;
+    args.first_row = block * row_block();
+    args.last_row = std::min(n_rows, (block + 1) * row_block());
+    const auto boundary = [&](std::int64_t i) {
+      const std::int64_t tile = chunks.tiles * i / chunks.ranges;
+      return bf16 && i < chunks.ranges ? tile / 2 * 2 : tile;  // the bf16 kernel takes tiles by two
+    };
+    std::int64_t first = boundary(range), last = boundary(range + 1);
     for (const Part& part : parts) {
       args.weight = part.at(run, n_cols);
       const std::int64_t tiles = tile_count(args.weight.rows);
-      args.first_tile = std::max<std::int64_t>(0, first_tile);
-      args.last_tile = std::min(tiles, last_tile);
-      first_tile -= tiles;
-      last_tile -= tiles;
+      args.first_tile = std::max<std::int64_t>(0, first);
+      args.last_tile = std::min(tiles, last);
+      first -= tiles;
+      last -= tiles;
       if (args.first_tile >= args.last_tile) continue;
       args.bias = run.floats(part.bias);
       args.y = run.out(part.y);
       args.y_stride = args.residual_stride = args.weight.rows;
       (bf16 ? run.kernels.linear_bf16 : part.int8 ? run.kernels.linear_int8 : run.kernels.linear_f32)(args);
+    }
+  }
+
+  LinearArgs linear_args(const Activations& activations, std::int64_t n_cols) {
+    LinearArgs args{};
+    args.x = activations.x;
+    args.x_stride = n_cols;
+    args.quantized = activations.quantized;
+    args.quantized_stride = quant_blocks(n_cols);
+    args.x_bf16 = activations.bf16;
+    args.x_bf16_stride = bf16_stride(n_cols);
+    return args;
+  }
+
+  // Few rows, whose activations every thread can make for itself, against weights that outlive the run.
+  std::optional<OwnLayout> redoable(std::int64_t n_rows, std::int64_t n_cols) const {
+    constexpr std::int64_t kMostFloats = 16 * 1024;
+    if (bf16 || n_rows > kMostFloats / std::max<std::int64_t>(1, n_cols)) return std::nullopt;
+    OwnLayout own{};
+    std::int64_t bytes = 0;
+    for (const Part& part : parts) {
+      const bool outlives = part.bias.place == Operand::Place::kNone || part.bias.place == Operand::Place::kConstant;
+      if (part.data || !outlives) return std::nullopt;
+      own.tiles += tile_count(part.view.rows);
+      bytes += tile_count(part.view.rows) * tile_bytes(part.view);
+    }
+    if (own.tiles == 0) return std::nullopt;
+    own.tile_bytes = bytes / own.tiles;
+    own.quantized = aligned(any_part(false) ? n_rows * n_cols : 0, sizeof(float));
+    own.y = own.quantized + aligned(any_part(true) ? n_rows * quant_blocks(n_cols) : 0, sizeof(QuantBlock));
+    const std::int64_t left = static_cast<std::int64_t>(Team::kScratchBytes) - own.y;
+    own.most_tiles = left / (n_rows * kTileRows * static_cast<std::int64_t>(sizeof(float)));
+    if (own.most_tiles <= own.tiles / TileSplit::kMaxChunks) return std::nullopt;
+    return own;
+  }
+
+  static std::int64_t aligned(std::int64_t n, std::size_t bytes) {
+    return (n * static_cast<std::int64_t>(bytes) + 63) / 64 * 64;
+  }
+
+  Activations own_activations(const OwnLayout& layout, std::byte* scratch) const {
+    float* floats = any_part(false) ? reinterpret_cast<float*>(scratch) : nullptr;
+    return {floats, floats, any_part(true) ? reinterpret_cast<QuantBlock*>(scratch + layout.quantized) : nullptr,
+            nullptr};
+  }
+
+  // Calls visit(part, first tile, last tile, offset of the results) for the parts of a chunk. Each part's results are
+  // (rows, tiles * kTileRows), one part's after the other's.
+  template <class Visit>
+  void for_parts(TileSplit::Range range, std::int64_t n_rows, Visit visit) const {
+    std::int64_t offset = 0;
+    for (const Part& part : parts) {
+      const std::int64_t tiles = tile_count(part.view.rows);
+      const std::int64_t first = std::max<std::int64_t>(0, range.first), last = std::min(tiles, range.last);
+      range = {range.first - tiles, range.last - tiles};
+      if (first >= last) continue;
+      visit(part, first, last, offset);
+      offset += n_rows * (last - first) * kTileRows;
+    }
+  }
+
+  // One stage: each member normalizes and quantizes for itself, which takes less time than waiting for another to.
+  bool run_redoable(const Run& run, std::int64_t n_rows, std::int64_t n_cols, const OwnLayout& layout) const {
+    const TileSplit split(layout.tiles, layout.tile_bytes, run.member->rate(), run.n_threads, layout.most_tiles);
+    const KernelTable& kernels = run.kernels;
+    const auto work = [&](int chunk) {
+      const TileSplit::Range range = split.at(chunk);
+      return (range.last - range.first) * layout.tile_bytes;
+    };
+    const auto prepare_own = [&](std::byte* scratch) {
+      const Activations own = own_activations(layout, scratch);
+      prepare(run, n_cols, 0, n_rows, own);
+      if (!norm && !gated && own.floats != nullptr) std::copy_n(run.floats(x), n_rows * n_cols, own.floats);
+    };
+    // Reads nothing of the run: it may be over.
+    const auto compute = [&, this](std::byte* scratch, int chunk) {
+      LinearArgs args = linear_args(own_activations(layout, scratch), n_cols);
+      args.last_row = n_rows;
+      auto* y = reinterpret_cast<float*>(scratch + layout.y);
+      for_parts(split.at(chunk), n_rows, [&](const Part& part, std::int64_t first, std::int64_t last, std::int64_t at) {
+        multiply_own(kernels, args, part, first, last, y + at);
+      });
+    };
+    const auto publish = [&](std::byte* scratch, int chunk) {
+      const auto* y = reinterpret_cast<const float*>(scratch + layout.y);
+      for_parts(split.at(chunk), n_rows, [&](const Part& part, std::int64_t first, std::int64_t last, std::int64_t at) {
+        publish_own(run, n_rows, part, first, last, y + at);
+      });
+    };
+    return run.member->share(run.first_stage, {split.count(), work, prepare_own, compute, publish});
+  }
+
+  static void multiply_own(const KernelTable& kernels, LinearArgs args, const Part& part, std::int64_t first,
+                           std::int64_t last, float* y) {
+    args.weight = part.view;
+    args.bias = reinterpret_cast<const float*>(part.bias.constant);
+    args.first_tile = first;
+    args.last_tile = last;
+    args.y_stride = (last - first) * kTileRows;
+    // The kernel counts columns from the first of the matrix. As a number, since no pointer may point there.
+    args.y = reinterpret_cast<float*>(reinterpret_cast<std::uintptr_t>(y) -
+                                      static_cast<std::uintptr_t>(first) * kTileRows * sizeof(float));
+    (part.int8 ? kernels.linear_int8 : kernels.linear_f32)(args);
+  }
+
+  // The residual is added here, to the same bits as in the kernel, because y may be where it is.
+  void publish_own(const Run& run, std::int64_t n_rows, const Part& part, std::int64_t first, std::int64_t last,
+                   const float* own) const {
+    const std::int64_t begin = first * kTileRows, end = std::min(part.view.rows, last * kTileRows);
+    for (std::int64_t row = 0; row < n_rows; ++row, own += (last - first) * kTileRows) {
+      const std::int64_t at = row * part.view.rows + begin;
+      float* y = run.out(part.y) + at;
+      if (!residual) {
+        std::copy_n(own, end - begin, y);
+        continue;
+      }
+      const float* added = run.floats(residual) + at;
+      for (std::int64_t i = 0; i < end - begin; ++i) y[i] = own[i] + added[i];
     }
   }
 };
