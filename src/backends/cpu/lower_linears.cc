@@ -243,7 +243,7 @@ class LinearsInstruction : public Instruction {
     }
   }
 
-  LinearArgs linear_args(const Activations& activations, std::int64_t n_cols) {
+  LinearArgs linear_args(const Activations& activations, std::int64_t n_cols) const {
     LinearArgs args{};
     args.x = activations.x;
     args.x_stride = n_cols;
