@@ -73,6 +73,7 @@ void add_sampling_options(CLI::App& app, SamplingOptions& sampling) {
   app.add_option_function<std::vector<std::string>>(
          "--logit-bias", add_bias,
          "Adds VALUE to the logit of a token, given by its number; may be repeated; -inf: never")
+      ->default_str("none")
       ->option_text("TOKEN=VALUE")
       ->allow_extra_args(false)
       ->take_all();

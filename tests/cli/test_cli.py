@@ -98,6 +98,8 @@ class Usage(Case):
             (["run", "--temp", "warm", "x"], "--temp"),
             (["run", "--temp", "-1", "x"], "--temp"),
             (["run", "--precision", "best", "x"], "--precision"),
+            (["run", "--logit-bias", "5", "x"], "expected TOKEN=VALUE"),
+            (["run", "--logit-bias", "5=1", "--logit-bias", "-1=2", "x"], "--logit-bias"),
             (["run", "-m", "a", "b", "c"], "-m names the model"),
             (["run", "--raw", "--system", "a", "b"], "--raw"),
             (["run", "a", "b", "c"], "one argument too many: c"),

@@ -71,7 +71,7 @@ void CpuProgram::run_in_team(const Run& run, TeamMember& member, RunFailure& fai
 Status CpuProgram::run(const graph::RunArguments& arguments) const {
   GALAGO_CHECK(check(arguments));
   const Run run = make_run(arguments);
-  if (parts_.instructions.size() > 1 && parts_.instructions.size() <= Team::kMaxStages / Instruction::kStages) {
+  if (parts_.instructions.size() <= Team::kMaxStages / Instruction::kStages) {
     RunFailure failure;
     const auto body = [&](TeamMember& member) { run_in_team(run, member, failure); };
     if (ThreadPool::shared().run_team(run.n_threads, body)) return std::move(failure.status);
