@@ -25,7 +25,7 @@ from typing import Any
 from blocks import TYPES
 from gguf_file import FormatError
 from make_model import PRESETS
-from measure import Comparison, ModelResult, Progress
+from measure import Comparison, ModelResult, Options, Progress
 from model_files import QUANTIZED, Cache, NoModel, Recipe, galago_home, parse
 from peers import BUILDS, BuildFailed, build_peers, call, default_jobs
 from plot import svg
@@ -63,6 +63,8 @@ def parse_arguments() -> argparse.Namespace:
     cli.add_argument("--depth", type=numbers, default=[0, 2048, 8192], help="context before decoding (0,2048,8192)")
     cli.add_argument("--decode", type=int, default=64, help="tokens to decode (64)")
     cli.add_argument("--kv", type=words, default=["f16", "q8"], help="types of keys and values (f16,q8)")
+    shared = "one thread, seconds of CPU time: for a machine where something else runs"
+    cli.add_argument("--cpu-time", action="store_true", help=shared)
     cli.add_argument("--no-contended", action="store_true", help="leave out decoding beside a busy process")
     cli.add_argument("--no-start", action="store_true", help="leave out time to the first token, and memory")
     builds = ",".join(build.name for build in BUILDS)
@@ -100,7 +102,7 @@ def first_line(command: Sequence[str | Path]) -> str:
     return done.stdout.strip().splitlines()[0] if done.stdout.strip() else ""
 
 
-def describe_machine(galago: Path, isa: str, threads: int, rounds: int) -> dict[str, Any]:
+def describe_machine(galago: Path, isa: str, threads: int, rounds: int, cpu_time: bool) -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     model = next((line for line in lines if line.startswith("model name")), "")
@@ -114,6 +116,7 @@ def describe_machine(galago: Path, isa: str, threads: int, rounds: int) -> dict[
         "isa": isa,
         "threads": threads,
         "rounds": rounds,
+        "clock": "CPU time" if cpu_time else "wall clock",
         "date": datetime.datetime.now().strftime("%Y-%m-%d"),
     }
 
@@ -148,7 +151,7 @@ def chosen_models(arguments: argparse.Namespace, cache: Cache) -> list[Path]:
 
 def save(folder: Path, machine: dict[str, Any], names: list[str], duels: list[Duel], results: list[ModelResult]) -> str:
     text = markdown(machine, results, names, duels)
-    subtitle = "{cpu}, {threads} threads, {rounds} rounds, {date}".format_map(machine)
+    subtitle = "{cpu}, {threads} threads, {rounds} rounds, {clock}, {date}".format_map(machine)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "compare.md").write_text(text, encoding="utf-8")
     (folder / "compare.svg").write_text(svg(results, duels, subtitle), encoding="utf-8")
@@ -185,9 +188,11 @@ def measure(
     keep: Callable[[list[ModelResult]], object],
 ) -> list[ModelResult]:
     """Model by model, round by round; keep() saves what there is after each round."""
-    wanted = Wanted(arguments.prefill, arguments.depth, arguments.decode, arguments.kv, not arguments.no_contended)
+    contended = not (arguments.no_contended or arguments.cpu_time)  # CPU time does not see who waits
+    wanted = Wanted(arguments.prefill, arguments.depth, arguments.decode, arguments.kv, contended)
     limits = build_limits(arguments.peers_folder)
-    comparisons = [Comparison(model, programs, wanted, threads, limits, not arguments.no_start) for model in models]
+    options = Options(start=not arguments.no_start, cpu_time=arguments.cpu_time)
+    comparisons = [Comparison(model, programs, wanted, threads, limits, options) for model in models]
     progress = Progress(sum(comparison.n_runs(arguments.rounds) for comparison in comparisons), say)
     results: list[ModelResult] = []
     for comparison in comparisons:
@@ -220,10 +225,10 @@ def main() -> int:
     if not isa:
         say(f"{galago} cannot measure {models[0]}; try: galago bench {models[0]}")
         return 1
-    threads = arguments.threads or core_count()
+    threads = 1 if arguments.cpu_time else arguments.threads or core_count()
     programs, duels = line_up(galago, isa, built)
     names = [program.name for program in programs]
-    machine = describe_machine(galago, isa, threads, arguments.rounds)
+    machine = describe_machine(galago, isa, threads, arguments.rounds, arguments.cpu_time)
 
     def keep(so_far: list[ModelResult]) -> str:
         return save(arguments.out, machine, names, duels, so_far)

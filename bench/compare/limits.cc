@@ -1,12 +1,16 @@
 // What the machine gives at best: reading memory, and multiplying in int8, bf16 and f32. One file without dependencies,
 // which the comparison compiles for itself:
 //
-//   limits BYTES THREADS      prints JSON: bytes per second over a buffer of BYTES, operations per second
+//   limits BYTES THREADS [cpu]      prints JSON: bytes per second over a buffer of BYTES, operations per second
+//
+// With `cpu`, seconds of the process's CPU time: for one thread, on a machine where something else runs.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <ctime>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -168,15 +172,22 @@ Kernel f32_kernel() { return {}; }
 
 #endif
 
+bool count_cpu_time = false;
+
+double now() {
+  if (count_cpu_time) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
 // Seconds until the last of the threads has done its part.
 template <class Part>
 double seconds_of(int n_threads, const Part& part) {
-  const auto begin = Clock::now();
+  const double begin = now();
   std::vector<std::thread> threads;
   for (int t = 1; t < n_threads; ++t) threads.emplace_back([&part, t] { part(t); });
   part(0);
   for (std::thread& thread : threads) thread.join();
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+  return now() - begin;
 }
 
 double operations_per_second(const Kernel& kernel, int n_threads) {
@@ -224,10 +235,12 @@ void print_kernel(const char* what, const Kernel& kernel, int n_threads) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const long long bytes = argc == 3 ? std::atoll(argv[1]) : 0;
-  const int n_threads = argc == 3 ? std::atoi(argv[2]) : 0;
+  count_cpu_time = argc == 4 && std::strcmp(argv[3], "cpu") == 0;
+  const bool complete = argc == 3 || count_cpu_time;
+  const long long bytes = complete ? std::atoll(argv[1]) : 0;
+  const int n_threads = complete ? std::atoi(argv[2]) : 0;
   if (bytes < 1 || n_threads < 1 || n_threads > 1024) {
-    std::fprintf(stderr, "usage: limits BYTES THREADS\n");
+    std::fprintf(stderr, "usage: limits BYTES THREADS [cpu]\n");
     return 2;
   }
   std::printf("{\"bytes\": %lld, \"threads\": %d, \"read_bytes_per_second\": %.4g", bytes, n_threads,

@@ -76,11 +76,23 @@ def extend(values: dict[str, list[float]], more: dict[str, list[float]]) -> None
         values.setdefault(name, []).extend(measured)
 
 
+@dataclass(frozen=True)
+class Options:
+    start: bool = True  # time to the first token, and memory
+    cpu_time: bool = False  # seconds of the processes' CPU time instead of the clock's
+
+
 class Comparison:
     """Of one model file."""
 
     def __init__(
-        self, model: Path, programs: Sequence[Program], wanted: Wanted, threads: int, limits: Path | None, start: bool
+        self,
+        model: Path,
+        programs: Sequence[Program],
+        wanted: Wanted,
+        threads: int,
+        limits: Path | None,
+        options: Options,
     ) -> None:
         header = read_header(model)
         work = Work.of(header)
@@ -88,7 +100,7 @@ class Comparison:
         self.model, self.threads, self.limits = model, threads, limits
         self.programs = list(programs)
         self.cases = cases_of(wanted, context)
-        self.start = start
+        self.start, self.cpu_time = options.start, options.cpu_time
         self.energy = Energy()
         self.result = ModelResult(
             model.stem, model.stat().st_size, work, work.state_bytes * min(ANSWER_CONTEXT, context)
@@ -133,15 +145,29 @@ class Comparison:
 
     def measure_limits(self) -> None:
         assert self.limits is not None
-        done = run([self.limits, str(self.result.work.step_bytes), str(self.threads)])
+        clock = ["cpu"] if self.cpu_time else []
+        done = run([self.limits, str(self.result.work.step_bytes), str(self.threads), *clock])
         self.result.limits.append(json.loads(done.stdout))
 
     def measure_rate(self, program: Program, case: Case) -> None:
         if case.kv != "f16" and isinstance(program, Galago) and not program.knows_kv(case.kv):
             raise ProgramFailed(f"bench has no --kv {case.kv}")
         with busy_process(case.contended):
-            done = run(program.rate_command(self.model, case, self.threads), program.env)
-        self.result.rates.setdefault(case, {}).setdefault(program.name, []).append(program.rate(done.stdout))
+            rate = self.cpu_rate(program, case) if self.cpu_time else self.clock_rate(program, case)
+        self.result.rates.setdefault(case, {}).setdefault(program.name, []).append(rate)
+
+    def clock_rate(self, program: Program, case: Case) -> float:
+        return program.rate(run(program.rate_command(self.model, case, self.threads), program.env).stdout)
+
+    def cpu_rate(self, program: Program, case: Case) -> float:
+        """By the difference of a run with one repetition and one with more, so that loading drops out."""
+        more = 1 if case.phase == "prefill" else 3
+        once, often = (
+            run(program.rate_command(self.model, case, self.threads, n), program.env).cpu_seconds for n in (1, 1 + more)
+        )
+        if often <= once:
+            raise ValueError("more repetitions took no more CPU time")
+        return more * case.n_tokens / (often - once)
 
     def measure_start(self, program: Program, cold: bool) -> None:
         command = program.answer_command(self.model, self.threads)
@@ -152,7 +178,7 @@ class Comparison:
                 return
         done = run(command, program.env)
         times = self.result.cold_seconds if cold else self.result.warm_seconds
-        times.setdefault(program.name, []).append(done.first_byte_seconds)
+        times.setdefault(program.name, []).append(done.cpu_seconds if self.cpu_time else done.first_byte_seconds)
         if not cold:
             self.result.peak_bytes.setdefault(program.name, []).append(done.peak_bytes)
 

@@ -24,6 +24,7 @@ class Finished:
     seconds: float
     first_byte_seconds: float  # until the first byte on standard output; without one, until the end
     peak_bytes: int
+    cpu_seconds: float
 
 
 def run(command: Sequence[str | Path], env: Mapping[str, str] | None = None, timeout: float = 1800) -> Finished:
@@ -65,7 +66,8 @@ def run(command: Sequence[str | Path], env: Mapping[str, str] | None = None, tim
             what = f"did not end in {timeout:.0f} s" if killed.is_set() else f"exit status {process.returncode}"
             raise ProgramFailed(f"{Path(command[0]).name}: {what}" + (f": {said[-1][:300]}" if said else ""))
     unit = 1 if sys.platform == "darwin" else 1024
-    return Finished(first + rest, seconds, first_byte if first else seconds, usage.ru_maxrss * unit)
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return Finished(first + rest, seconds, first_byte if first else seconds, usage.ru_maxrss * unit, cpu_seconds)
 
 
 @contextlib.contextmanager

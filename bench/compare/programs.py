@@ -42,7 +42,7 @@ class Program:
     name: str
     env: dict[str, str] = field(default_factory=dict)
 
-    def rate_command(self, model: Path, case: Case, threads: int) -> list[str]:
+    def rate_command(self, model: Path, case: Case, threads: int, repetitions: int = 1) -> list[str]:
         raise NotImplementedError
 
     def rate(self, stdout: bytes) -> float:
@@ -57,11 +57,11 @@ class Program:
 class Galago(Program):
     path: Path = Path()
 
-    def rate_command(self, model: Path, case: Case, threads: int) -> list[str]:
+    def rate_command(self, model: Path, case: Case, threads: int, repetitions: int = 1) -> list[str]:
         n = {"prefill": (case.n_tokens, 0), "decode": (0, case.n_tokens)}[case.phase]
         command = [str(self.path), "bench", str(model), "-p", str(n[0]), "-n", str(n[1]), "-d", str(case.depth)]
         kv = ["--kv", case.kv] if case.kv != "f16" else []
-        return [*command, "-r", "1", "-t", str(threads), "-o", "json", *kv]
+        return [*command, "-r", str(repetitions), "-t", str(threads), "-o", "json", *kv]
 
     def rate(self, stdout: bytes) -> float:
         return float(json.loads(stdout)["results"][-1]["tokens_per_second"])
@@ -88,11 +88,12 @@ class Galago(Program):
 class Llama(Program):
     folder: Path = Path()
 
-    def rate_command(self, model: Path, case: Case, threads: int) -> list[str]:
+    def rate_command(self, model: Path, case: Case, threads: int, repetitions: int = 1) -> list[str]:
         n = {"prefill": (case.n_tokens, 0), "decode": (0, case.n_tokens)}[case.phase]
         command = [str(self.folder / "llama-bench"), "-m", str(model), "-p", str(n[0]), "-n", str(n[1])]
         kv = ["-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"] if case.kv == "q8" else []
-        return [*command, "-d", str(case.depth), "-r", "1", "-t", str(threads), "-o", "json", *kv]
+        options = ["-d", str(case.depth), "-r", str(repetitions), "-t", str(threads), "-o", "json"]
+        return [*command, *options, *kv]
 
     def rate(self, stdout: bytes) -> float:
         return float(json.loads(stdout)[-1]["avg_ts"])

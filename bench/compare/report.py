@@ -140,7 +140,7 @@ def model_section(result: ModelResult, names: Sequence[str], duels: Sequence[Due
 def machine_line(machine: Mapping[str, Any]) -> str:
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB, {machine['system']}; "
-        f"{machine['threads']} threads, {machine['rounds']} rounds, {machine['date']}; "
+        f"{machine['threads']} threads, {machine['rounds']} rounds, {machine['clock']}, {machine['date']}; "
         f"galago {machine['galago']} ({machine['isa']})."
     )
 
