@@ -313,6 +313,19 @@ class Script(unittest.TestCase):
                                    capture_output=True, text=True, check=False)  # fmt: skip
             self.assertEqual(again.stdout, done.stdout)
 
+    def test_cpu_time(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            options = ["--cpu-time", "--peers", "missing", "--rounds", "1", "--prefill", "200", "--depth", "0"]
+            folders = ["--out", folder / "out", "--peers-folder", folder / "peers", "--no-start"]
+            script = [sys.executable, ROOT / "bench" / "compare" / "compare.py", "--galago", GALAGO]
+            command = [*script, *options, "--decode", "50", *folders, make_tiny(folder, "q4_0")]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            result = json.loads((folder / "out" / "compare.json").read_text())
+            self.assertEqual((result["machine"]["threads"], result["machine"]["clock"]), (1, "CPU time"))
+            self.assertFalse(any(entry["case"]["contended"] for entry in result["models"][0]["rates"]))
+
     def test_wrong_use(self) -> None:
         script = [sys.executable, ROOT / "bench" / "compare" / "compare.py", "--peers", "missing"]
         done = subprocess.run([*script, "no-such-model"], capture_output=True, text=True, check=False)
