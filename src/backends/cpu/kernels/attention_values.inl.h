@@ -55,7 +55,7 @@ void add_value_dims(const ValueRows& rows, std::int64_t d, std::int64_t n, const
   constexpr int kWide = Isa::kKeyVectors;
   std::int64_t at = 0;
   for (; at + kWide * Isa::kLanes <= n; at += kWide * Isa::kLanes) {
-    add_values<Isa, kRows, kWide>(rows, at, queries, keys, weights, d + at, 0);
+    add_values<Isa, kRows, kWide>(rows, at, queries, keys, weights, d + at, Isa::kLanes);
   }
   for (; at < n; at += Isa::kLanes) add_values<Isa, kRows, 1>(rows, at, queries, keys, weights, d + at, n - at);
 }
