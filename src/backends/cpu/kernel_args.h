@@ -297,4 +297,14 @@ struct KernelTable {
   void (*linear_bf16)(const LinearArgs&) = nullptr;
 };
 
+// What matrix units add to the kernels of the instruction set below them.
+struct TileKernels {
+  const char* isa;
+  void (*narrow_rows)(const NarrowArgs&);
+  void (*linear_bf16)(const LinearArgs&);
+  // One product of known numbers in tiles, compared with plain loops: a machine whose tiles do not do what the unit
+  // expects of them is not given it.
+  bool (*multiply_rightly)();
+};
+
 }  // namespace galago::cpu

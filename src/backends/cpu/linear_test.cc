@@ -293,7 +293,7 @@ TEST_P(LinearInTiles, RowsBecomeBf16WhereTheyLie) {
 // The check that decides at start whether the machine's tiles can be trusted, itself checked on the model.
 TEST(AmxModel, PassesTheCheckOfTheTiles) {
   if (!cpu_features().avx512_vnni) GTEST_SKIP() << "the model is compiled for AVX-512";
-  EXPECT_TRUE(amx_model::tiles_multiply());
+  EXPECT_TRUE(amx_model::kKernels.multiply_rightly());
 }
 #endif
 

@@ -11,9 +11,11 @@ namespace galago::cpu {
 
 #if defined(__x86_64__)
 namespace amx_model {
+extern const TileKernels kKernels;
+}
+namespace avx512_vnni {
 extern const KernelTable kKernels;
-bool tiles_multiply();
-}  // namespace amx_model
+}
 namespace avx_vnni_evex {
 extern const KernelTable kKernels;
 }
@@ -22,8 +24,11 @@ extern const KernelTable kKernels;
 inline std::vector<const KernelTable*> testable_kernels() {
   std::vector<const KernelTable*> tables(available_kernels().begin(), available_kernels().end());
 #if defined(__x86_64__)
+#if !defined(GALAGO_FEW_ISAS)
   if (cpu_features().avx512_vnni) tables.push_back(&avx_vnni_evex::kKernels);
-  if (cpu_features().avx512_vnni) tables.push_back(&amx_model::kKernels);
+#endif
+  static const KernelTable amx_kernels = with_tiles(avx512_vnni::kKernels, amx_model::kKernels);
+  if (cpu_features().avx512_vnni) tables.push_back(&amx_kernels);
 #endif
   return tables;
 }

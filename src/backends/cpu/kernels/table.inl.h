@@ -5,7 +5,6 @@
 #include "backends/cpu/kernels/attention_paged.inl.h"
 #include "backends/cpu/kernels/elementwise.inl.h"
 #include "backends/cpu/kernels/kv_append.inl.h"
-#include "backends/cpu/kernels/linear_bf16.inl.h"
 #include "backends/cpu/kernels/linear_f32.inl.h"
 #include "backends/cpu/kernels/linear_int8.inl.h"
 #include "backends/cpu/kernels/norm.inl.h"
@@ -14,30 +13,22 @@
 namespace galago::cpu {
 
 template <class Isa>
-concept HasTiles = requires { typename Isa::Tiles; };
-
-template <class Isa>
 constexpr KernelTable kernel_table() {
-  KernelTable table = {.isa = Isa::kName,
-                       .quantize_rows = quantize_rows<Isa>,
-                       .rms_norm = rms_norm<Isa>,
-                       .layer_norm = layer_norm<Isa>,
-                       .binary = binary<Isa>,
-                       .unary = unary<Isa>,
-                       .gated = gated<Isa>,
-                       .linear_int8 = linear_int8<Isa>,
-                       .linear_f32 = linear_f32<Isa>,
-                       .rope = rope<Isa>,
-                       .kv_append = kv_append<Isa>,
-                       .attention_paged = attention_paged<Isa>,
-                       .attention_split = attention_split<Isa>,
-                       .attention_merge = attention_merge<Isa>,
-                       .attention_dense = attention_dense<Isa>};
-  if constexpr (HasTiles<Isa>) {
-    table.narrow_rows = narrow_rows<Isa>;
-    table.linear_bf16 = linear_bf16<Isa>;
-  }
-  return table;
+  return {.isa = Isa::kName,
+          .quantize_rows = quantize_rows<Isa>,
+          .rms_norm = rms_norm<Isa>,
+          .layer_norm = layer_norm<Isa>,
+          .binary = binary<Isa>,
+          .unary = unary<Isa>,
+          .gated = gated<Isa>,
+          .linear_int8 = linear_int8<Isa>,
+          .linear_f32 = linear_f32<Isa>,
+          .rope = rope<Isa>,
+          .kv_append = kv_append<Isa>,
+          .attention_paged = attention_paged<Isa>,
+          .attention_split = attention_split<Isa>,
+          .attention_merge = attention_merge<Isa>,
+          .attention_dense = attention_dense<Isa>};
 }
 
 }  // namespace galago::cpu

@@ -1,12 +1,9 @@
-#include "backends/cpu/isa/amx/kernels.h"
-
 #include "backends/cpu/isa/amx/simd.h"
-#include "backends/cpu/kernels/table.inl.h"
+#include "backends/cpu/kernels/tile_table.inl.h"
 
 namespace galago::cpu::amx {
 
-constinit const KernelTable kKernels = kernel_table<Isa>();
-
-bool tiles_multiply() { return cpu::tiles_multiply<Isa>(); }
+extern const TileKernels kKernels;
+constinit const TileKernels kKernels = tile_kernels<Isa>();
 
 }  // namespace galago::cpu::amx

@@ -2,7 +2,7 @@
 // arithmetic is that of TDPBF16PS in Intel's SDM: of each pair the even and the odd products add up on their own in
 // fused multiply-adds, then their sum is added to the tile.
 #include "backends/cpu/isa/avx512_vnni/ops.h"
-#include "backends/cpu/kernels/table.inl.h"
+#include "backends/cpu/kernels/tile_table.inl.h"
 
 namespace galago::cpu::amx_model {
 
@@ -58,9 +58,7 @@ struct Isa : Avx512VnniOps<Isa> {
   using Tiles = TileModel;
 };
 
-extern const KernelTable kKernels;
-constinit const KernelTable kKernels = kernel_table<Isa>();
-
-bool tiles_multiply() { return cpu::tiles_multiply<Isa>(); }
+extern const TileKernels kKernels;
+constinit const TileKernels kKernels = tile_kernels<Isa>();
 
 }  // namespace galago::cpu::amx_model

@@ -1,9 +1,9 @@
 #include "backends/cpu/isa/bf16/simd.h"
-#include "backends/cpu/kernels/table.inl.h"
+#include "backends/cpu/kernels/tile_table.inl.h"
 
 namespace galago::cpu::bf16 {
 
-extern const KernelTable kKernels;
-constinit const KernelTable kKernels = kernel_table<Isa>();
+extern const TileKernels kKernels;
+constinit const TileKernels kKernels = tile_kernels<Isa>();
 
 }  // namespace galago::cpu::bf16
