@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/kernel_args.h"
+#include "backends/cpu/kernel_functions.h"
 #include "base/function_ref.h"
 #include "base/thread_pool.h"
 #include "galago/result.h"

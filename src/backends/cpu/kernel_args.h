@@ -275,36 +275,4 @@ struct AttentionDenseArgs {
   std::int64_t first_kv_head, last_kv_head;
 };
 
-// The kernels of one instruction set.
-struct KernelTable {
-  const char* isa;
-  void (*quantize_rows)(const QuantizeArgs&);
-  void (*rms_norm)(const NormArgs&);    // y = s / sqrt(mean(s^2) + eps) * weight; also fused with add and quantize
-  void (*layer_norm)(const NormArgs&);  // y = (s - mean) / sqrt(var + eps) * weight + bias
-  void (*binary)(const BinaryArgs&);
-  void (*unary)(const UnaryArgs&);
-  void (*gated)(const GatedArgs&);
-  void (*linear_int8)(const LinearArgs&);
-  void (*linear_f32)(const LinearArgs&);
-  void (*rope)(const RopeArgs&);
-  void (*kv_append)(const KvAppendArgs&);
-  void (*attention_paged)(const AttentionPagedArgs&);
-  void (*attention_split)(const AttentionPagedArgs&);
-  void (*attention_merge)(const AttentionPagedArgs&);
-  void (*attention_dense)(const AttentionDenseArgs&);
-  // Where matrix units make them pay for many rows; null elsewhere.
-  void (*narrow_rows)(const NarrowArgs&) = nullptr;
-  void (*linear_bf16)(const LinearArgs&) = nullptr;
-};
-
-// What matrix units add to the kernels of the instruction set below them.
-struct TileKernels {
-  const char* isa;
-  void (*narrow_rows)(const NarrowArgs&);
-  void (*linear_bf16)(const LinearArgs&);
-  // One product of known numbers in tiles, compared with plain loops: a machine whose tiles do not do what the unit
-  // expects of them is not given it.
-  bool (*multiply_rightly)();
-};
-
 }  // namespace galago::cpu

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "backends/cpu/kernel_args.h"
+#include "backends/cpu/kernel_functions.h"
 #include "galago/result.h"
 
 namespace galago::cpu {

@@ -1,6 +1,7 @@
 // All kernels of one Isa.
 #pragma once
 
+#include "backends/cpu/kernel_functions.h"
 #include "backends/cpu/kernels/attention_dense.inl.h"
 #include "backends/cpu/kernels/attention_paged.inl.h"
 #include "backends/cpu/kernels/elementwise.inl.h"

@@ -1,6 +1,7 @@
 // The kernels that use the matrix units of one Isa.
 #pragma once
 
+#include "backends/cpu/kernel_functions.h"
 #include "backends/cpu/kernels/linear_bf16.inl.h"
 
 namespace galago::cpu {
