@@ -132,9 +132,11 @@ TEST(Team, EndsARunWithoutAMemberThatIsGone) {
   };
   const auto publish = [&](std::byte* scratch, int chunk) { result += static_cast<int>(scratch[chunk]); };
   std::atomic<int> left_early{0};
-  ASSERT_TRUE(pool.run_team(2, [&](TeamMember& member) {
+  // Outlives the run, because what it counts is counted after.
+  const auto body = [&](TeamMember& member) {
     if (!member.share(0, {2, work, prepare, compute, publish})) ++left_early;
-  }));
+  };
+  ASSERT_TRUE(pool.run_team(2, body));
   EXPECT_EQ(result, 14);
   EXPECT_EQ(pool.n_redone(), 1);
   over.store(true);

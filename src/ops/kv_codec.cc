@@ -100,6 +100,7 @@ std::optional<std::uint64_t> kv_row_bytes(KvType type, std::uint64_t dim) {
 }
 
 void encode_kv_row(KvType type, const float* values, std::byte* row, std::int64_t dim) {
+  if (dim == 0) return;  // of values that are a view of the keys, nothing is stored, not even a scale
   if (type == KvType::kQ8) return encode_q8(values, row, dim);
   if (type != KvType::kQ4) return quant::codec(plain_type(type)).encode_row(values, row, dim);
   std::byte* nibbles = row + 2 * q4_groups(dim);
@@ -109,6 +110,7 @@ void encode_kv_row(KvType type, const float* values, std::byte* row, std::int64_
 }
 
 void decode_kv_row(KvType type, const std::byte* row, float* values, std::int64_t dim) {
+  if (dim == 0) return;
   if (type == KvType::kQ8) return decode_q8(row, values, dim);
   if (type != KvType::kQ4) return quant::codec(plain_type(type)).decode_row(row, values, dim);
   const std::byte* nibbles = row + 2 * q4_groups(dim);
