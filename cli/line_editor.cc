@@ -123,6 +123,8 @@ struct LineEditor::Impl {
   }
 
   Input edit() {
+    // Before the prompt appears: what is typed at it is for the editor, and a Ctrl-D that the terminal took is lost.
+    ::el_set(editor.get(), EL_PREP_TERM, 1);
     int count = 0;
     const char* text = ::el_gets(editor.get(), &count);
     if (text == nullptr || count <= 0) return {Event::kEnd, ""};

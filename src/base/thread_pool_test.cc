@@ -146,6 +146,7 @@ TEST(ThreadPool, AllocatesNothingOnceStarted) {
   std::atomic<std::int64_t> sum{0};
   const auto call = [&] { pool.parallel_for(3, 100, [&](int, std::int64_t chunk) { sum.fetch_add(chunk); }); };
   call();
+  let_threads_begin();
   const std::int64_t before = allocation_count();
   EXPECT_GT(before, 0) << "the counter counts nothing";
   for (int i = 0; i < 100; ++i) call();
@@ -166,6 +167,7 @@ TEST(ThreadPool, AllocatesNothingForATeamOnceStarted) {
     });
   };
   ASSERT_TRUE(run());
+  let_threads_begin();
   const std::int64_t before = allocation_count();
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(run());
   EXPECT_EQ(allocation_count(), before);

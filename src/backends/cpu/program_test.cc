@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <mutex>
-#include <thread>
 
 #include "backends/cpu/cpu_program.h"
 #include "backends/cpu/program_fixture_test.h"
@@ -202,8 +200,7 @@ TEST_F(ProgramTest, AllocatesNothing) {
   const Arena arena = Arena::create(static_cast<std::uint64_t>(compiled.program->plan().peak_bytes)).value();
   const graph::RunArguments arguments{symbols, data, &step, arena.bytes(), 3};
   ASSERT_TRUE(compiled.program->run(arguments).ok());  // starts the pool's threads
-  // They allocate as they begin, which under sanitizers may be after a run that did not need them.
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  let_threads_begin();
   const std::int64_t before = allocation_count();
   bool ok = true;
   for (int i = 0; i < 20; ++i) ok = ok && compiled.program->run(arguments).ok();
