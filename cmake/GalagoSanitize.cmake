@@ -15,9 +15,10 @@ if(GALAGO_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
 endif()
 
 # For units that hold most of the arithmetic and are instantiated for each instruction set: without the checks of every
-# pointer and without coverage they compile in a third of the time.
+# pointer, without coverage, and with calls for the checks of addresses they compile in a fifth of the time.
 set(GALAGO_SANITIZE_KERNEL_FLAGS "")
 if(GALAGO_FUZZ)
   set(GALAGO_SANITIZE_KERNEL_FLAGS -fno-sanitize=undefined,fuzzer-no-link
-                                   -fsanitize=bounds,shift,signed-integer-overflow -fno-sanitize-recover=all)
+                                   -fsanitize=bounds,shift,signed-integer-overflow -fno-sanitize-recover=all
+                                   -mllvm -asan-instrumentation-with-call-threshold=0)
 endif()

@@ -5,7 +5,8 @@
 //   llama_kl BASE.gguf CANDIDATE.gguf TEXT [WINDOW]
 //
 // The base (the candidate's weights as F32) is computed without any rounding that llama.cpp offers to leave out: f32
-// keys and values, no flash attention. The candidate runs with the defaults, then with f32 keys and values.
+// keys and values, no flash attention. The candidate runs with the defaults, then with f32 keys and values. Then the
+// candidate with narrow keys and values against itself with f16.
 #include <llama.h>
 
 #include <algorithm>
@@ -38,14 +39,12 @@ Model load(const char* path) {
   return Model(llama_model_load_from_file(path, params));
 }
 
-Context make_context(llama_model* model, std::uint32_t window, bool exact) {
+Context make_context(llama_model* model, std::uint32_t window, ggml_type kv) {
   llama_context_params params = llama_context_default_params();
   params.n_ctx = params.n_batch = params.n_ubatch = window;
   params.n_threads = params.n_threads_batch = 2;
-  if (exact) {
-    params.type_k = params.type_v = GGML_TYPE_F32;
-    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  }
+  params.type_k = params.type_v = kv;
+  if (kv == GGML_TYPE_F32) params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
   return Context(llama_init_from_model(model, params));
 }
 
@@ -89,7 +88,7 @@ void compare(std::span<const float> p, std::span<const float> q, Agreement& resu
 }
 
 int measure(llama_context* base, llama_context* candidate, std::span<llama_token> ids, std::size_t window,
-            const char* label) {
+            const std::string& label) {
   const auto vocab = static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(base))));
   Agreement all;
   for (std::size_t at = 0; at < ids.size(); at += window) {
@@ -101,7 +100,7 @@ int measure(llama_context* base, llama_context* candidate, std::span<llama_token
     }
   }
   const auto n = static_cast<double>(all.positions);
-  std::printf("%s: %zu positions, same top token %.2f %%, mean KL %.3e\n", label, all.positions,
+  std::printf("%s: %zu positions, same top token %.2f %%, mean KL %.3e\n", label.c_str(), all.positions,
               100 * static_cast<double>(all.same_top) / n, all.kl / n);
   std::fflush(stdout);
   return 0;
@@ -125,12 +124,16 @@ int main(int argc, char** argv) {
   }
   auto ids = tokenize(llama_model_get_vocab(candidate_model.get()), text);
   const auto context = static_cast<std::uint32_t>(window);
-  const Context base = make_context(base_model.get(), context, true);
-  int status = 0;
-  for (const bool exact : {false, true}) {
-    const Context candidate = make_context(candidate_model.get(), context, exact);
-    if (!base || !candidate) return 1;
-    status |= measure(base.get(), candidate.get(), ids, window, exact ? "f32 keys and values" : "defaults");
+  const Context base = make_context(base_model.get(), context, GGML_TYPE_F32);
+  const Context usual = make_context(candidate_model.get(), context, GGML_TYPE_F16);
+  const Context wide = make_context(candidate_model.get(), context, GGML_TYPE_F32);
+  if (!base || !usual || !wide) return 1;
+  int status = measure(base.get(), usual.get(), ids, window, "defaults") |
+               measure(base.get(), wide.get(), ids, window, "f32 keys and values");
+  for (const ggml_type type : {GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, GGML_TYPE_BF16}) {
+    const Context narrow = make_context(candidate_model.get(), context, type);
+    if (!narrow) return 1;
+    status |= measure(usual.get(), narrow.get(), ids, window, std::string(ggml_type_name(type)) + " against f16");
   }
   return status;
 }

@@ -200,7 +200,8 @@ TEST_F(DefaultModel, NarrowKeysAndValuesFollowF16) {
     KvType type;
     double kl;
   };
-  for (const auto& [type, bound] : {Bound{KvType::kQ8, 1e-3}, Bound{KvType::kQ4, 1e-1}, Bound{KvType::kBF16, 1e-3}}) {
+  // A quarter above what was found (docs/accuracy.md): the bounds are there to notice a broken codec.
+  for (const auto& [type, bound] : {Bound{KvType::kQ8, 5e-3}, Bound{KvType::kQ4, 9e-2}, Bound{KvType::kBF16, 4.2e-3}}) {
     const auto narrow = open(Precision::kFast, kWindow, type);
     ASSERT_NE(narrow, nullptr);
     Agreement agreement;
