@@ -49,7 +49,7 @@ struct ConformanceCase {
   std::optional<ConformanceStep> step;
 };
 
-// All cases; the same in every run on every machine whose std::normal_distribution is the same.
+// All cases; the same in every run on every machine.
 std::vector<ConformanceCase> conformance_cases();
 
 // `shape` numbers of `dtype` that decode to finite values of about unit size: quantized where the type has an encoder,

@@ -5,9 +5,9 @@
 #include <new>
 #include <optional>
 #include <ostream>
-#include <random>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/try.h"
 
 namespace galago {
@@ -114,11 +114,10 @@ Tensor Tensor::from(std::span<const std::int32_t> values, Shape shape) {
 Tensor Tensor::random(Shape shape, std::uint64_t seed) {
   Tensor tensor = zeros(std::move(shape), DType::kF32);
   if (!tensor.ok()) return tensor;
-  std::mt19937_64 generator(seed);
-  std::normal_distribution<float> normal;
+  RandomNormals normals(seed);
   const auto bytes = tensor.mutable_bytes();
   auto* values = reinterpret_cast<float*>(bytes.data());
-  std::generate(values, values + bytes.size() / sizeof(float), [&] { return normal(generator); });
+  std::generate(values, values + bytes.size() / sizeof(float), [&] { return normals.next(); });
   return tensor;
 }
 

@@ -183,10 +183,10 @@ void attend_in_splits(const KernelTable& kernels, AttentionPagedArgs a, std::int
 }
 
 TEST_P(Attention, PagedRowsAreIndependentBitForBit) {
-  for (const Heads h : {Heads{9, 3, 64, 64}, Heads{7, 1, 40, 24}}) {
+  for (const Heads h : {Heads{6, 2, 64, 64}, Heads{5, 1, 40, 24}}) {
     for (const KvType type : ops::kv_types()) {
-      const Cache c = make_cache(kernels(), h, type, {1200, 67});
-      const Queries queries = last_tokens(c, 90);
+      const Cache c = make_cache(kernels(), h, type, {1100, 67});
+      const Queries queries = last_tokens(c, 40);
       const auto rows = static_cast<std::int64_t>(queries.sequence.size());
       const std::vector<float> sinks = random_values(static_cast<std::size_t>(h.n_heads), 4);
       for (const std::int64_t window : {0, 33, 600}) {
@@ -195,7 +195,7 @@ TEST_P(Attention, PagedRowsAreIndependentBitForBit) {
         a.sinks = window == 33 ? nullptr : sinks.data();
         kernels().attention_paged(a);
         a.y = parts.data();
-        for (const std::int64_t step : {1, 2, 3, 17, 64}) {
+        for (const std::int64_t step : {1, 3, 17}) {
           std::fill(parts.begin(), parts.end(), std::nanf(""));
           for (std::int64_t row = 0; row < rows; row += step) {
             for (std::int64_t head = 0; head < h.n_kv_heads; ++head) {
