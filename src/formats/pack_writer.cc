@@ -34,10 +34,13 @@ Result<PackWriter::Finished> PackWriter::finish(int n_threads) {
 
 std::vector<std::uint64_t> hash_tensors(const PackIndex& index, Bytes file, int n_threads) {
   std::vector<std::uint64_t> hashes(index.tensors.size());
-  ThreadPool::shared().parallel_for(n_threads, static_cast<std::int64_t>(hashes.size()), [&](int, std::int64_t i) {
+  const auto hash = [&](int, std::int64_t i) {
     const auto tensor = static_cast<std::size_t>(i);
     hashes[tensor] = hash_bytes(packed_bytes(index.tensors[tensor], file));
-  });
+  };
+  // Another model may be answering meanwhile.
+  ThreadPool::shared().parallel_for(n_threads, static_cast<std::int64_t>(hashes.size()), hash,
+                                    ThreadPool::Priority::kBackground);
   return hashes;
 }
 

@@ -132,26 +132,28 @@ Status WeightStore::pack_slices(const Tensor& matrix, std::byte* place, Emit emi
   std::vector<std::vector<std::byte>> scratch(place == nullptr ? static_cast<std::size_t>(n_threads_) : 0);
   std::mutex failure_mutex;
   Status failure;
-  ThreadPool::shared().parallel_for(
-      n_threads_, (tiles + tiles_per_slice - 1) / tiles_per_slice, [&](int worker, std::int64_t slice) {
-        const std::int64_t first = slice * tiles_per_slice, last = std::min(tiles, first + tiles_per_slice);
-        const auto bytes = static_cast<std::size_t>((last - first) * tile);
-        std::byte* out = place == nullptr ? nullptr : place + first * tile;
-        if (out == nullptr) {
-          auto& own = scratch[static_cast<std::size_t>(worker)];
-          if (own.size() < bytes) own.resize(bytes);
-          out = own.data();
-        }
-        const auto source = [&matrix](std::int64_t row) { return matrix.row(row); };
-        Status status = pack_tile_range(source, matrix.dtype(), rows, cols, first, last, out);
-        if (status.ok()) status = emit(static_cast<std::uint64_t>(first * tile), {out, bytes});
-        if (!status.ok()) {
-          const std::scoped_lock lock(failure_mutex);
-          failure = std::move(status);
-          return;
-        }
-        if (release_) release_rows(matrix, first * kTileRows, std::min(rows, last * kTileRows));
-      });
+  const auto pack = [&](int worker, std::int64_t slice) {
+    const std::int64_t first = slice * tiles_per_slice, last = std::min(tiles, first + tiles_per_slice);
+    const auto bytes = static_cast<std::size_t>((last - first) * tile);
+    std::byte* out = place == nullptr ? nullptr : place + first * tile;
+    if (out == nullptr) {
+      auto& own = scratch[static_cast<std::size_t>(worker)];
+      if (own.size() < bytes) own.resize(bytes);
+      out = own.data();
+    }
+    const auto source = [&matrix](std::int64_t row) { return matrix.row(row); };
+    Status status = pack_tile_range(source, matrix.dtype(), rows, cols, first, last, out);
+    if (status.ok()) status = emit(static_cast<std::uint64_t>(first * tile), {out, bytes});
+    if (!status.ok()) {
+      const std::scoped_lock lock(failure_mutex);
+      failure = std::move(status);
+      return;
+    }
+    if (release_) release_rows(matrix, first * kTileRows, std::min(rows, last * kTileRows));
+  };
+  // Another model may be answering meanwhile.
+  ThreadPool::shared().parallel_for(n_threads_, (tiles + tiles_per_slice - 1) / tiles_per_slice, pack,
+                                    ThreadPool::Priority::kBackground);
   return failure;
 }
 
