@@ -31,7 +31,7 @@ constexpr int kNextBits = 10;
 constexpr int kDoneBits = 20;
 constexpr TeamWord kOnePin = TeamWord{1} << 10;
 
-// Of Team::chunks_.
+// Of Team::Chunk::word.
 constexpr TeamWord kInFlight = 1;
 constexpr TeamWord kTaken = 2;
 TeamWord chunk_word(TeamWord stage, TeamWord state) { return stage << 2 | state; }
@@ -39,6 +39,8 @@ TeamWord chunk_word(TeamWord stage, TeamWord state) { return stage << 2 | state;
 // A chunk is overdue when it takes twice as long as the slowest core needs, and this on top: what a look at it costs.
 constexpr double kOverdue = 2.0;
 constexpr std::int64_t kOverdueNs = 4'000;
+// Between two looks: each takes the lines of unfinished chunks from the cores that compute them.
+constexpr std::int64_t kLookNs = 1'000;
 
 }  // namespace
 
@@ -68,7 +70,7 @@ void Team::open(int most_members, const Body* body, double rate) {
     run = 1;
     frontier_.store(0, std::memory_order_relaxed);
     done_.store(0, std::memory_order_relaxed);
-    for (auto& chunk : chunks_) chunk.store(0, std::memory_order_relaxed);
+    for (Chunk& chunk : chunks_) chunk.word.store(0, std::memory_order_relaxed);
   }
   entry_.store(run << kRunShift | kTeamOpen | static_cast<TeamWord>(most_members) << kTeamLimitShift |
                TeamWord{1} << kTeamJoinedShift);
@@ -217,44 +219,46 @@ bool TeamMember::share(int stage_number, const RedoableStage& work) {
   bool prepared = got == Team::Claim::kChunk;
   if (prepared) work.prepare(scratch_);
   detach();
+  std::int64_t now = now_ns();
   for (; got == Team::Claim::kChunk; got = team_.claim(stage, work.n_chunks, &chunk)) {
     if (!prepared) work.prepare(scratch_);  // the chunk, which is not counted yet, keeps the stage from its end
     prepared = true;
-    const auto at = static_cast<std::size_t>(chunk);
-    team_.started_ns_[at].store(now_ns(), std::memory_order_relaxed);
-    team_.chunks_[at].store(chunk_word(stage, kInFlight), std::memory_order_release);
-    compute(stage, work, static_cast<int>(chunk));
+    Team::Chunk& claimed = team_.chunks_[static_cast<std::size_t>(chunk)];
+    claimed.started_ns.store(now, std::memory_order_relaxed);
+    claimed.word.store(chunk_word(stage, kInFlight), std::memory_order_release);
+    now = compute(stage, work, static_cast<int>(chunk), now);
   }
   int from = 0;
-  wait(stage, work.n_chunks, [&](std::int64_t now) { return redo_overdue(stage, work, now, &prepared, &from); });
+  wait(stage, work.n_chunks, [&](std::int64_t at) { return redo_overdue(stage, work, at, &prepared, &from); });
   return attach();
 }
 
-void TeamMember::compute(TeamWord stage, const RedoableStage& work, int chunk) {
-  const std::int64_t begin = now_ns();
+// Returns when the computation ended.
+std::int64_t TeamMember::compute(TeamWord stage, const RedoableStage& work, int chunk, std::int64_t begin_ns) {
   work.compute(scratch_, chunk);
-  pool_.measured(worker_, work.work(chunk), now_ns() - begin);
+  const std::int64_t end = now_ns();
+  pool_.measured(worker_, work.work(chunk), end - begin_ns);
   TeamWord expected = chunk_word(stage, kInFlight);
-  if (!team_.chunks_[static_cast<std::size_t>(chunk)].compare_exchange_strong(expected, chunk_word(stage, kTaken),
-                                                                              std::memory_order_acq_rel)) {
-    return;
+  std::atomic<TeamWord>& word = team_.chunks_[static_cast<std::size_t>(chunk)].word;
+  if (word.compare_exchange_strong(expected, chunk_word(stage, kTaken), std::memory_order_acq_rel)) {
+    work.publish(scratch_, chunk);
+    finish(stage, work.n_chunks);
   }
-  work.publish(scratch_, chunk);
-  finish(stage, work.n_chunks);
+  return end;
 }
 
 // Chunks before `from` are known to be published or about to be.
 TeamMember::Look TeamMember::redo_overdue(TeamWord stage, const RedoableStage& work, std::int64_t now, bool* prepared,
                                           int* from) {
   const auto word = [&](int chunk) {
-    return team_.chunks_[static_cast<std::size_t>(chunk)].load(std::memory_order_acquire);
+    return team_.chunks_[static_cast<std::size_t>(chunk)].word.load(std::memory_order_acquire);
   };
   while (*from < work.n_chunks && word(*from) == chunk_word(stage, kTaken)) ++*from;
   Look look = Look::kNothing;
   for (int chunk = *from; chunk < work.n_chunks; ++chunk) {
     if (word(chunk) != chunk_word(stage, kInFlight)) continue;
     look = Look::kSoon;
-    auto& started = team_.started_ns_[static_cast<std::size_t>(chunk)];
+    auto& started = team_.chunks_[static_cast<std::size_t>(chunk)].started_ns;
     std::int64_t begin = started.load(std::memory_order_relaxed);
     const auto expected = static_cast<std::int64_t>(kOverdue * static_cast<double>(work.work(chunk)) / rate_);
     if (now - begin < expected + kOverdueNs) continue;
@@ -266,34 +270,39 @@ TeamMember::Look TeamMember::redo_overdue(TeamWord stage, const RedoableStage& w
       *prepared = true;
       if (team_.unpin(stage, work.n_chunks)) pool_.wake(team_.sleepers_);
     }
-    compute(stage, work, chunk);
+    compute(stage, work, chunk, now_ns());
     pool_.count_redone();
     return Look::kFound;
   }
   return look;
 }
 
+// Most waits are over before the first look, and touch nothing but the word that says so.
 void TeamMember::wait(TeamWord stage, std::int64_t n_chunks, FunctionRef<Look(std::int64_t)> look) {
-  std::int64_t last = now_ns(), deadline = last + kSpinNs;
-  std::uint32_t seen = pool_.begin_spinning();
+  if (team_.complete(stage, n_chunks)) return;
+  std::int64_t last = now_ns(), deadline = last + kSpinNs, next_look = last + kLookNs;
+  std::uint32_t seen = 0;
+  bool counted = false, stolen = false;
   while (!team_.complete(stage, n_chunks)) {
+    cpu_relax();
     const std::int64_t now = now_ns();
+    stolen |= now - last > kStolenNs;
+    last = now;
+    if (now < next_look) continue;
+    if (!counted) seen = pool_.begin_spinning();
+    counted = true;
     const Look found = look(now);
     if (found == Look::kFound || pool_.help_if_called(&seen)) {
-      last = now_ns();
-      deadline = last + kSpinNs;
-      continue;
-    }
-    for (int i = 0; i < 4; ++i) cpu_relax();
-    if (found == Look::kNothing && (now >= deadline || now - last > kStolenNs)) {
+      deadline = now_ns() + kSpinNs;
+    } else if (found == Look::kNothing && (now >= deadline || stolen)) {
       pool_.sleep(team_.sleepers_, seen, [&] { return team_.complete(stage, n_chunks); });
-      last = now_ns();
-      deadline = last + kSpinNs;
-      continue;
+      deadline = now_ns() + kSpinNs;
     }
-    last = now;
+    last = now_ns();
+    next_look = last + kLookNs;
+    stolen = false;
   }
-  pool_.end_spinning();
+  if (counted) pool_.end_spinning();
 }
 
 }  // namespace galago

@@ -85,9 +85,12 @@ class Team {
   // The stage that chunks were finished of last (44) | pins (10) | finished chunks (10)
   alignas(64) std::atomic<std::uint64_t> done_{0};
   std::atomic<int> sleepers_{0};
-  // Of each chunk of a redoable stage: stage (44) | in flight or taken.
-  alignas(64) std::array<std::atomic<std::uint64_t>, kMaxRedoable> chunks_{};
-  std::array<std::atomic<std::int64_t>, kMaxRedoable> started_ns_{};
+  // A chunk of a redoable stage, in a line of its own: only who computes it writes there, unless it is overdue.
+  struct alignas(64) Chunk {
+    std::atomic<std::uint64_t> word{0};  // stage (44) | in flight or taken
+    std::atomic<std::int64_t> started_ns{0};
+  };
+  std::array<Chunk, kMaxRedoable> chunks_{};
   const Body* body_ = nullptr;  // of the open run
   double rate_ = 0.0;
   std::byte* scratch_ = nullptr;  // of the caller; made when the team is first taken
@@ -125,7 +128,7 @@ class TeamMember {
   bool attach();
   void wait(std::uint64_t stage, std::int64_t n_chunks, FunctionRef<Look(std::int64_t now_ns)> look);
   void finish(std::uint64_t stage, std::int64_t n_chunks);
-  void compute(std::uint64_t stage, const RedoableStage& work, int chunk);
+  std::int64_t compute(std::uint64_t stage, const RedoableStage& work, int chunk, std::int64_t begin_ns);
   Look redo_overdue(std::uint64_t stage, const RedoableStage& work, std::int64_t now_ns, bool* prepared, int* from);
 
   ThreadPool& pool_;
