@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "cli/tile_report.h"
 #include "ops/kv_codec.h"
 #include "runtime/bench.h"
 
@@ -18,6 +19,7 @@ struct BenchArguments {
   ModelArguments model;
   runtime::BenchOptions options;
   std::string format = "md";
+  bool tiles = false;
 };
 
 std::string to_json(const runtime::BenchReport& report) {
@@ -77,6 +79,7 @@ std::string to_csv(const runtime::BenchReport& report) {
 
 int bench(BenchArguments& arguments) {
   const bool json = arguments.format == "json";
+  if (arguments.tiles) return report_tiles(arguments.format, arguments.options.repetitions);
   if (arguments.options.prefill_tokens == 0 && arguments.options.decode_tokens == 0) {
     return wrong_use("bench", "-p 0 and -n 0 leave nothing to measure");
   }
@@ -112,6 +115,9 @@ CommandBody command_bench(CLI::App& app) {
       ->check(CLI::Range(1, 10000));
   add_value(app, "-d,--depth", options.depth, {"N", "Tokens that are in the context before"})
       ->check(CLI::Range(0, kMostTokens));
+  app.add_flag("--tiles", arguments->tiles,
+               "Measure the register tiles of the kernels instead, on every instruction set of this machine, beside "
+               "tiles of other heights; takes no model");
   add_model_options(app, arguments->model);
   app.option_defaults()->group("Output");
   add_value(app, "-o,--output", arguments->format, {"FORMAT", "md, json or csv"})

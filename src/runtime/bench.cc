@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/median.h"
 #include "base/try.h"
 #include "ops/embedding.h"
 #include "runtime/read_bandwidth.h"
@@ -15,12 +16,6 @@
 
 namespace galago::runtime {
 namespace {
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
 
 BenchResult summary(std::string phase, int n_tokens, int depth, const std::vector<double>& seconds) {
   const auto [fastest, slowest] = std::minmax_element(seconds.begin(), seconds.end());

@@ -5,6 +5,21 @@
 
 namespace galago::cpu {
 
+// A block of a linear's outputs whose sums stay in registers while K goes by.
+struct RegisterTile {
+  int rows, columns;
+  int used, registers;  // of those it needs, and those there are
+};
+
+// The multiplication of a register tile alone, out of caches.
+struct TileTrial {
+  RegisterTile tile;
+  std::int64_t multiply_adds;  // of a pass
+  void (*run)(std::int64_t passes);
+};
+constexpr int kTileTrials = 4;  // a quarter of the rows, half of them, those in use, twice as many
+constexpr int kChosenTileTrial = 2;
+
 // The kernels of one instruction set.
 struct KernelTable {
   const char* isa;
@@ -22,6 +37,8 @@ struct KernelTable {
   void (*attention_split)(const AttentionPagedArgs&);
   void (*attention_merge)(const AttentionPagedArgs&);
   void (*attention_dense)(const AttentionDenseArgs&);
+  const TileTrial* int8_trials;  // kTileTrials of linear_int8's tiles
+  const TileTrial* f32_trials;   // and of linear_f32's
   // Where matrix units make them pay for many rows; null elsewhere.
   void (*narrow_rows)(const NarrowArgs&) = nullptr;
   void (*linear_bf16)(const LinearArgs&) = nullptr;

@@ -10,11 +10,13 @@
 #include "backends/cpu/kernels/linear_int8.inl.h"
 #include "backends/cpu/kernels/norm.inl.h"
 #include "backends/cpu/kernels/rope.inl.h"
+#include "backends/cpu/kernels/tile_trials.inl.h"
 
 namespace galago::cpu {
 
 template <class Isa>
 constexpr KernelTable kernel_table() {
+  static_assert(tiles_fit<Isa>());
   return {.isa = Isa::kName,
           .quantize_rows = quantize_rows<Isa>,
           .rms_norm = rms_norm<Isa>,
@@ -29,7 +31,9 @@ constexpr KernelTable kernel_table() {
           .attention_paged = attention_paged<Isa>,
           .attention_split = attention_split<Isa>,
           .attention_merge = attention_merge<Isa>,
-          .attention_dense = attention_dense<Isa>};
+          .attention_dense = attention_dense<Isa>,
+          .int8_trials = kInt8Trials<Isa>,
+          .f32_trials = kF32Trials<Isa>};
 }
 
 }  // namespace galago::cpu

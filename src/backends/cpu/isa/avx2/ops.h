@@ -17,7 +17,8 @@ struct Avx2Ops {
   using Mask = __m256;
   using Table = __m256i;
   static constexpr int kLanes = 8;
-  // 16 registers: 6 x 2 accumulators, two weights, one broadcast; with integers 8 vectors of weights and 4 sums.
+  static constexpr int kRegisters = 16;
+  static constexpr int kVectorRegisters = 1;
   static constexpr int kIntRows = 4;
   static constexpr int kFloatRows = 6;
   static constexpr int kFloatVectors = 2;

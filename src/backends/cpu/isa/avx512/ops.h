@@ -17,7 +17,8 @@ struct Avx512Ops {
   using Mask = __mmask16;
   using Table = __m512i;
   static constexpr int kLanes = 16;
-  // 32 registers: 12 x 2 accumulators, two weights, one broadcast; with integers 8 vectors of weights and 8 sums.
+  static constexpr int kRegisters = 32;
+  static constexpr int kVectorRegisters = 1;
   static constexpr int kIntRows = 8;
   static constexpr int kFloatRows = 12;
   static constexpr int kFloatVectors = 2;

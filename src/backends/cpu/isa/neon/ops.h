@@ -24,8 +24,8 @@ struct NeonOps {
   using Mask = Quad<uint32x4_t>;
   using Table = uint8x16_t;
   static constexpr int kLanes = 16;
-  // 32 registers: 6 x 4 accumulators, four weights, one activation; with integers, a register of each vector at a time:
-  // 8 of weights, 8 of sums, and the activations.
+  static constexpr int kRegisters = 32;
+  static constexpr int kVectorRegisters = 4;
   static constexpr int kIntRows = 8;
   static constexpr int kFloatRows = 6;
   static constexpr int kFloatVectors = 1;

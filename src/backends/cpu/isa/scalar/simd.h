@@ -15,6 +15,8 @@ struct Isa {
   using Table = const std::uint8_t*;  // 16 bytes
   static constexpr const char* kName = "scalar";
   static constexpr int kLanes = 1;
+  static constexpr int kRegisters = 16;       // for vectors
+  static constexpr int kVectorRegisters = 1;  // that one vector takes
   // Register blocking, see linear_int8, linear_f32 and attention: rows and vectors held as accumulators.
   static constexpr int kIntRows = 4;
   static constexpr int kFloatRows = 4;

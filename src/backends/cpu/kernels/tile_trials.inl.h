@@ -1,0 +1,83 @@
+// The register tiles of the linears by themselves, and beside them tiles of other heights: `galago bench --tiles` shows
+// whether those in use are the best. Weights and activations are ones and stay in L1.
+#pragma once
+
+#include "backends/cpu/kernel_functions.h"
+#include "backends/cpu/kernels/linear_f32.inl.h"
+#include "backends/cpu/kernels/linear_int8.inl.h"
+
+namespace galago::cpu {
+
+constexpr std::int64_t kTrialRows = 48;  // of every tile's height a multiple
+
+// A block's words of weights, the sums of the rows, an activation and a product.
+template <class Isa, int kRows>
+constexpr RegisterTile int8_tile() {
+  return {kRows, kTileRows, kRows + 8 + 2, Isa::kRegisters};
+}
+// The sums, a row of weights and an activation.
+template <class Isa, int kRows>
+constexpr RegisterTile f32_tile() {
+  return {kRows, Isa::kFloatVectors * Isa::kLanes, (kRows + 1) * Isa::kFloatVectors * Isa::kVectorRegisters + 1,
+          Isa::kRegisters};
+}
+
+template <class Isa, int kRows>
+void int8_trial(std::int64_t passes) {
+  using Block = OffsetBlock<Isa, 4, 8>;
+  constexpr std::int64_t kBlocks = 8;
+  Block panel[kBlocks];
+  QuantBlock x[kTrialRows * kBlocks];
+  alignas(64) float sums[kTrialRows * Isa::kLanes] = {};
+  __builtin_memset(static_cast<void*>(panel), 1, sizeof panel);
+  __builtin_memset(static_cast<void*>(x), 1, sizeof x);
+  for (std::int64_t pass = 0; pass < passes; ++pass) {
+    for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
+      int8_panel<Isa, Block, kRows>(panel, kBlocks, x, kBlocks, kTrialRows, sums);
+    }
+  }
+  [[maybe_unused]] const volatile float used = sums[0];
+}
+
+template <class Isa, int kRows>
+void f32_trial(std::int64_t passes) {
+  constexpr std::int64_t kCount = 64;
+  constexpr int kTiles = Isa::kFloatTiles;
+  alignas(64) float w[kTiles * kCount * kTileRows], sums[kTrialRows * kTiles * kTileRows] = {};
+  float x[kTrialRows * kCount];
+  for (float& value : w) value = 1.0f;
+  for (float& value : x) value = 1.0f;
+  for (std::int64_t pass = 0; pass < passes; ++pass) {
+    f32_rows<Isa, kRows>(w, kCount * kTileRows, kTiles, x, kCount, kTrialRows, kCount, sums, kTiles * kTileRows);
+  }
+  [[maybe_unused]] const volatile float used = sums[0];
+}
+
+template <class Isa, int kRows>
+constexpr TileTrial int8_trial_of() {
+  static_assert(kTrialRows % kRows == 0);
+  return {int8_tile<Isa, kRows>(), kTrialRows * 8 * kQuantGroup * kTileRows, int8_trial<Isa, kRows>};
+}
+template <class Isa, int kRows>
+constexpr TileTrial f32_trial_of() {
+  static_assert(kTrialRows % kRows == 0);
+  return {f32_tile<Isa, kRows>(), kTrialRows * 64 * Isa::kFloatTiles * kTileRows, f32_trial<Isa, kRows>};
+}
+
+template <class Isa>
+constexpr TileTrial kInt8Trials[kTileTrials] = {
+    int8_trial_of<Isa, Isa::kIntRows / 4>(), int8_trial_of<Isa, Isa::kIntRows / 2>(),
+    int8_trial_of<Isa, Isa::kIntRows>(), int8_trial_of<Isa, 2 * Isa::kIntRows>()};
+template <class Isa>
+constexpr TileTrial kF32Trials[kTileTrials] = {
+    f32_trial_of<Isa, Isa::kFloatRows / 4>(), f32_trial_of<Isa, Isa::kFloatRows / 2>(),
+    f32_trial_of<Isa, Isa::kFloatRows>(), f32_trial_of<Isa, 2 * Isa::kFloatRows>()};
+
+// What is in use must fit.
+template <class Isa>
+constexpr bool tiles_fit() {
+  return int8_tile<Isa, Isa::kIntRows>().used <= Isa::kRegisters &&
+         f32_tile<Isa, Isa::kFloatRows>().used <= Isa::kRegisters;
+}
+
+}  // namespace galago::cpu
