@@ -16,14 +16,22 @@ class TileSplit {
 
   // `tile_bytes`: of a tile's weights, on average; `rate`: bytes that a core reads in a nanosecond; `most`: tiles that
   // a chunk may have, more than tiles / kMaxChunks.
-  TileSplit(std::int64_t tiles, std::int64_t tile_bytes, double rate, int n_threads, std::int64_t most)
-      : tiles_(std::max<std::int64_t>(0, tiles)), shares_(2 * std::max(1, n_threads)) {
+  TileSplit(std::int64_t tiles, std::int64_t tile_bytes, double rate, int n_threads, std::int64_t most) {
+    bounds_[0] = 0;
+    tiles = std::max<std::int64_t>(0, tiles);
     const double tiles_per_ns = rate / static_cast<double>(std::max<std::int64_t>(1, tile_bytes));
-    const std::int64_t least = std::max<std::int64_t>(1, (tiles_ + kMaxChunks - 1) / kMaxChunks);
-    smallest_ = std::max(least, static_cast<std::int64_t>(kLeastNs * tiles_per_ns));
-    smallest_ = std::min(smallest_, std::max(least, most));
-    largest_ = std::clamp(static_cast<std::int64_t>(kMostNs * tiles_per_ns), smallest_, std::max(smallest_, most));
-    for (std::int64_t first = 0; first < tiles_; first += size(first)) ++count_;
+    const double share = 0.5 / std::max(1, n_threads);
+    const std::int64_t least = std::max<std::int64_t>(1, (tiles + kMaxChunks - 1) / kMaxChunks);
+    std::int64_t smallest = std::max(least, static_cast<std::int64_t>(kLeastNs * tiles_per_ns));
+    smallest = std::min(smallest, std::max(least, most));
+    const std::int64_t largest =
+        std::clamp(static_cast<std::int64_t>(kMostNs * tiles_per_ns), smallest, std::max(smallest, most));
+    for (std::int64_t first = 0; first < tiles; bounds_[++count_] = first) {
+      const std::int64_t left = tiles - first;
+      const auto wanted = static_cast<std::int64_t>(static_cast<double>(left) * share);
+      const std::int64_t size = std::clamp(wanted, smallest, largest);
+      first += left - size < smallest / 2 && left <= most ? left : std::min(left, size);
+    }
   }
 
   int count() const { return count_; }
@@ -32,22 +40,13 @@ class TileSplit {
   struct Range {
     std::int64_t first, last;
   };
-  Range at(int chunk) const {
-    Range range{0, size(0)};
-    for (int i = 0; i < chunk; ++i) range = {range.last, range.last + size(range.last)};
-    return range;
-  }
+  Range at(int chunk) const { return {bounds_[chunk], bounds_[chunk + 1]}; }
 
  private:
   // Claiming and publishing a chunk takes some 0.2 us.
   static constexpr double kLeastNs = 2'000, kMostNs = 16'000;
 
-  std::int64_t size(std::int64_t first) const {
-    const std::int64_t left = tiles_ - first;
-    return std::min(left, std::clamp(left / shares_, smallest_, largest_));
-  }
-
-  std::int64_t tiles_, shares_, smallest_ = 1, largest_ = 1;
+  std::int64_t bounds_[kMaxChunks + 1];  // as many as there are chunks, and one
   int count_ = 0;
 };
 
