@@ -16,6 +16,7 @@
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/matmul.h"
+#include "ops/moe.h"
 #include "ops/mul.h"
 #include "ops/paged_attention.h"
 #include "ops/patchify.h"

@@ -128,6 +128,47 @@ void add_products(Cases* cases) {
   cases->add(MatMul{}, {cases->random({33, 7}), cases->random({3, 7})});
 }
 
+// Experts of odd sizes and of every type; rows that share experts, and experts without rows.
+void add_mixtures(Cases* cases) {
+  for (const DType dtype : weight_types()) {
+    const std::int64_t block = info(dtype).block_elements, hidden = block == 1 ? 33 : block;
+    const Tensor gate = cases->weight(dtype, {5, 37, hidden}), up = cases->weight(dtype, {5, 37, hidden});
+    const Tensor down = cases->weight(DType::kF16, {5, hidden, 37});
+    for (const std::int64_t rows : {1, 7}) {
+      cases->add(Moe{.routing = {.experts_per_token = 2}},
+                 {cases->random({rows, hidden}), cases->random({rows, 5}), gate, up, down}, Tolerance::kWeight);
+    }
+    const Tensor wide = cases->weight(DType::kQ8_0, {4, 2 * block, 32}),
+                 narrow = cases->weight(dtype, {4, 32, 2 * block});
+    cases->add(Moe{.routing = {.experts_per_token = 3, .normalize = true}},
+               {cases->random({9, 32}), cases->random({9, 4}), wide, wide, narrow}, Tolerance::kWeight);
+  }
+  const Tensor gate = cases->weight(DType::kQ4_0, {16, 96, 64}), up = cases->weight(DType::kQ8_0, {16, 96, 64});
+  const Tensor down = cases->weight(DType::kQ4_1, {16, 64, 96}), bias = cases->random({16});
+  const Tensor gate_bias = cases->random({16, 96}), up_bias = cases->random({16, 96}),
+               down_bias = cases->random({16, 64});
+  for (const std::int64_t rows : {0, 1, 3, 70, 300}) {
+    const Tensor x = cases->random({rows, 64}, 2.0f), logits = cases->random({rows, 16});
+    cases->add(Moe{.routing = {ExpertScore::kSigmoid, 4, true, 2.5f, 4, 2, 2}, .has_selection_bias = true},
+               {x, logits, gate, up, down, bias}, Tolerance::kWeight);
+    cases->add(Moe{.routing = {.score = ExpertScore::kSoftmaxOfChosen, .experts_per_token = 3},
+                   .activation = UnaryKind::kQuickGelu,
+                   .limit = 0.5f,
+                   .up_offset = 1.0f,
+                   .has_biases = true},
+               {x, logits, gate, up, down, gate_bias, up_bias, down_bias}, Tolerance::kWeight);
+  }
+  // An activation without a kernel, all experts, and experts in another order.
+  const Tensor x = cases->random({3, 64}), logits = cases->random({3, 16});
+  cases->add(Moe{.routing = {.experts_per_token = 16}, .activation = UnaryKind::kGelu}, {x, logits, gate, up, down},
+             Tolerance::kWeight);
+  cases->add(Moe{.activation = UnaryKind::kRelu2}, {x, logits, gate, up, down}, Tolerance::kWeight);
+  const auto order = std::make_shared<const std::vector<std::int32_t>>(
+      std::vector<std::int32_t>{3, 1, 2, 0, 7, 6, 5, 4, 8, 9, 11, 10, 15, 14, 12, 13});
+  cases->add(Moe{.routing = {.experts_per_token = 5}},
+             {x, logits, gate.with_rows(order), up.with_rows(order), down.with_rows(order)}, Tolerance::kWeight);
+}
+
 void add_moves(Cases* cases) {
   for (const std::int64_t dim : {std::int64_t{1}, std::int64_t{33}, std::int64_t{576}}) {
     const Tensor x = cases->random({11, dim});
@@ -308,6 +349,7 @@ std::vector<ConformanceCase> conformance_cases() {
   add_elementwise(&cases);
   add_rows(&cases);
   add_products(&cases);
+  add_mixtures(&cases);
   add_moves(&cases);
   add_rope(&cases);
   add_paged(&cases);

@@ -9,8 +9,10 @@
 namespace galago::ops {
 namespace {
 
-// Linear and Embedding decode their weight row by row, in any order and from any address. All else is read as arrays.
+// Linear, Embedding and Moe decode their weights row by row, in any order and from any address. All else is read as
+// arrays.
 bool decodes_rows(const AnyOp& op, std::size_t input) {
+  if (std::holds_alternative<Moe>(op)) return Moe::is_stack(input);
   return input == 1 && (std::holds_alternative<Linear>(op) || std::holds_alternative<Embedding>(op));
 }
 

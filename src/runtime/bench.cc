@@ -119,7 +119,8 @@ Status measure_decode(Runner& runner, const BenchOptions& options, BenchReport& 
   return {};
 }
 
-// Counts a weight that a node of decode reads; of a table that is looked up, one row.
+// Counts a weight that a node of decode reads; of a table that is looked up, one row; of stacked experts, as many as a
+// token goes to.
 void count_weights(const graph::Graph& graph, std::set<const void*>& seen, std::uint64_t& bytes) {
   for (const graph::Node& node : graph.nodes) {
     for (const graph::ValueId id : node.inputs) {
@@ -131,7 +132,9 @@ void count_weights(const graph::Graph& graph, std::set<const void*>& seen, std::
       if (node.as<ops::Embedding>() != nullptr) {
         bytes += whole / rows;
       } else if (seen.insert(value.constant.bytes().data()).second) {
-        bytes += whole;
+        const auto* moe = node.as<ops::Moe>();
+        const bool stacked = moe != nullptr && value.type.shape.rank() == 3;
+        bytes += stacked ? whole / rows * static_cast<std::uint64_t>(moe->routing.experts_per_token) : whole;
       }
     }
   }

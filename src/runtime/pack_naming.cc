@@ -36,10 +36,11 @@ const std::string* PackNaming::name_of(const Tensor& matrix) const {
 
 formats::PackedTensor PackNaming::describe(const cpu::PackRequest& request) const {
   const std::string* name = name_of(request.matrix);
+  const int rank = request.matrix.shape().rank();
   return {.name = name != nullptr ? *name : std::string(),
           .dtype = request.matrix.dtype(),
-          .rows = request.matrix.size(0),
-          .cols = request.matrix.size(1),
+          .rows = request.matrix.size(-2) * (rank == 3 ? request.matrix.size(0) : 1),  // of all matrices of a stack
+          .cols = request.matrix.size(-1),
           .order = order_hash(request.matrix),
           .layout = request.layout,
           .bytes = request.bytes};

@@ -195,7 +195,12 @@ std::span<const std::int32_t> Tensor::ints() const {
 }
 
 const std::byte* Tensor::row(std::int64_t index) const {
-  const std::int64_t stored = impl_->row_order ? (*impl_->row_order)[static_cast<std::size_t>(index)] : index;
+  std::int64_t stored = index;
+  if (impl_->row_order) {  // orders the first dim; the dims between it and the last stay together
+    std::int64_t inner = 1;
+    for (int i = 1; i + 1 < shape().rank(); ++i) inner *= shape().dim(i).bound();
+    stored = (*impl_->row_order)[static_cast<std::size_t>(index / inner)] * inner + index % inner;
+  }
   const auto elements = shape().rank() == 0 ? 1 : shape().dim(-1).bound();
   return impl_->data + static_cast<std::uint64_t>(stored) * *row_bytes(dtype(), static_cast<std::uint64_t>(elements));
 }

@@ -4,7 +4,7 @@
 
 Needs torch and transformers. Two lines a tensor: "name dtype size size ...", then its values. Inputs are multiples of
 1/64, so that few digits say them exactly. Outputs are computed in float64, but for rope: the original rounds its
-angles to float32, and so must we.
+angles to float32, and so must we; and for the scores of experts, which the original computes in float32.
 """
 
 from __future__ import annotations
@@ -13,11 +13,24 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (as all of PyTorch's users call it)
-from transformers import CohereConfig, LlamaConfig
+from transformers import (
+    CohereConfig,
+    DeepseekV2Config,
+    DeepseekV3Config,
+    GptOssConfig,
+    LlamaConfig,
+    MixtralConfig,
+    OlmoeConfig,
+)
 from transformers.models.cohere import modeling_cohere as cohere
+from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2Experts, DeepseekV2TopkRouter
+from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3Experts, DeepseekV3TopkRouter
 from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
+from transformers.models.gpt_oss.modeling_gpt_oss import GptOssMLP
 from transformers.models.llama import modeling_llama as llama
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+from transformers.models.olmoe.modeling_olmoe import OlmoeSparseMoeBlock
 from transformers.models.qwen2_vl import modeling_qwen2_vl as qwen2_vl
 from transformers.models.qwen2_vl.configuration_qwen2_vl import Qwen2VLTextConfig
 
@@ -198,6 +211,75 @@ def rope(random: Random) -> Golden:
     return golden
 
 
+class Routed(torch.nn.Module):
+    """DeepSeek's block without its shared experts, which are an ordinary network beside it."""
+
+    def __init__(self, router: torch.nn.Module, experts: torch.nn.Module) -> None:
+        super().__init__()
+        self.gate, self.experts = router, experts
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        _, weights, chosen = self.gate(x)
+        return self.experts(x.flatten(0, -2), chosen, weights)
+
+
+def moe(random: Random) -> Golden:
+    """The blocks of several models over the same weights."""
+    tokens, hidden, intermediate, n_experts = 9, 12, 7, 8
+    x, router = random(tokens, hidden), random(n_experts, hidden) / 2
+    gate, up = random(n_experts, intermediate, hidden), random(n_experts, intermediate, hidden)
+    down = random(n_experts, hidden, intermediate)
+    router_bias, selection_bias = random(n_experts), random(n_experts) / 4
+    gate_bias, up_bias, down_bias = random(n_experts, intermediate), random(n_experts, intermediate), random(8, hidden)
+    golden: Golden = {
+        "moe/x": x,
+        "moe/gate": gate,
+        "moe/up": up,
+        "moe/down": down,
+        "moe/selection_bias": selection_bias,
+        "moe/gate_bias": gate_bias,
+        "moe/up_bias": up_bias,
+        "moe/down_bias": down_bias,
+        "moe/logits": F.linear(x, router),
+        "moe/logits_with_bias": F.linear(x, router, router_bias),
+    }
+    sizes = {"hidden_size": hidden, "num_attention_heads": 2, "num_key_value_heads": 2, "num_experts_per_tok": 3}
+    routed = sizes | {"moe_intermediate_size": intermediate, "n_routed_experts": n_experts, "n_group": 4}
+    v2 = DeepseekV2Config(**routed, topk_group=2, topk_method="group_limited_greedy", routed_scaling_factor=1.5)
+    v3 = DeepseekV3Config(**routed, topk_group=2, norm_topk_prob=True, routed_scaling_factor=2.5)
+    local = sizes | {"intermediate_size": intermediate, "num_local_experts": n_experts}
+    plain = sizes | {"intermediate_size": intermediate, "num_experts": n_experts, "norm_topk_prob": False}
+    blocks = {
+        "mixtral": MixtralSparseMoeBlock(MixtralConfig(**local)),
+        "olmoe": OlmoeSparseMoeBlock(OlmoeConfig(**plain)),
+        "deepseek_v2": Routed(DeepseekV2TopkRouter(v2), DeepseekV2Experts(v2)),
+        "deepseek_v3": Routed(DeepseekV3TopkRouter(v3), DeepseekV3Experts(v3)),
+        "gpt_oss": GptOssMLP(GptOssConfig(**local)),
+    }
+    interleaved = torch.stack([gate, up], dim=2).flatten(1, 2).transpose(1, 2)
+    values = {
+        "gate.weight": router,
+        "gate.e_score_correction_bias": selection_bias,
+        "experts.gate_up_proj": torch.cat([gate, up], dim=1),
+        "experts.down_proj": down,
+    }
+    of_gpt_oss = {
+        "router.weight": router,
+        "router.bias": router_bias,
+        "experts.gate_up_proj": interleaved,
+        "experts.gate_up_proj_bias": torch.stack([gate_bias, up_bias], dim=2).flatten(1),
+        "experts.down_proj": down.transpose(1, 2),
+        "experts.down_proj_bias": down_bias,
+    }
+    for name, block in blocks.items():
+        source = of_gpt_oss if name == "gpt_oss" else values
+        block.double().load_state_dict({key: source[key] for key in block.state_dict()})
+        with torch.no_grad():
+            y = block(x[None])
+        golden[f"moe/{name}"] = (y[0] if name == "gpt_oss" else y).view(tokens, hidden)
+    return golden
+
+
 def write(golden: Golden) -> None:
     lines: list[str] = []
     for name, tensor in golden.items():
@@ -220,6 +302,7 @@ def main() -> None:
         | dense_attention(random)
         | paged_attention(random)
         | rope(random)
+        | moe(random)
     )
 
 

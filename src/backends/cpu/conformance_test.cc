@@ -64,6 +64,7 @@ class CompilingExecutor : public ops::Executor {
 
   std::vector<Tensor> run(const ops::AnyOp& op, std::span<const Tensor> inputs, const ops::StepView* step) override {
     const auto is_weight = [&op](std::size_t i) {
+      if (std::holds_alternative<ops::Moe>(op)) return ops::Moe::is_stack(i);
       return i == 1 && (std::holds_alternative<ops::Linear>(op) || std::holds_alternative<ops::Embedding>(op) ||
                         std::holds_alternative<ops::Conv2d>(op));
     };

@@ -96,7 +96,8 @@ Result<std::unique_ptr<CpuBackend>> CpuBackend::create(CpuOptions options) {
 std::optional<std::string> CpuBackend::refuses(const graph::Node&, const Graph&) const { return std::nullopt; }
 
 std::string CpuBackend::layout(const graph::Value& weight) const {
-  if (!weight.is_constant() || weight.type.shape.rank() != 2) return "";
+  const int rank = weight.type.shape.rank();  // 3: one matrix for each expert
+  if (!weight.is_constant() || rank < 2 || rank > 3) return "";
   if (tiled_bytes(weight.constant) == 0) return "";
   return std::string(galago::name(weight.type.dtype)) + " tile16";
 }

@@ -362,12 +362,6 @@ class LinearsInstruction : public Instruction {
   }
 };
 
-bool runs_int8(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
-  const graph::Value& value = graph.value(weight);
-  return arithmetic.precision == graph::Precision::kFast && value.is_constant() &&
-         takes_int8(weight_kind(value.type.dtype)) && !value.layout.empty();
-}
-
 // In whole tiles of 32 k, and constant: moving weights are read as f32.
 bool runs_bf16(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic) {
   return arithmetic.bf16_tiles && std::ranges::all_of(linears.parts, [&](const LinearsPattern::Part& part) {
@@ -438,6 +432,12 @@ Result<Part> make_part(Lowering& to, const LinearsPattern::Part& pattern) {
 }
 
 }  // namespace
+
+bool runs_int8(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
+  const graph::Value& value = graph.value(weight);
+  return arithmetic.precision == graph::Precision::kFast && value.is_constant() &&
+         takes_int8(weight_kind(value.type.dtype)) && !value.layout.empty();
+}
 
 Status lower(Lowering& to, const LinearsPattern& linears) {
   auto instruction = std::make_unique<LinearsInstruction>();

@@ -14,6 +14,7 @@ Status lower(Lowering& to, const GatedPattern& gated);
 Status lower(Lowering& to, const RopeAppendPattern& rope_append);
 
 Status lower(Lowering& to, const Node& node, const ops::MatMul& op);
+Status lower(Lowering& to, const Node& node, const ops::Moe& op);
 
 Status lower(Lowering& to, const Node& node, const ops::L2Normalize& op);
 Status lower(Lowering& to, const Node& node, const ops::Softmax& op);
@@ -44,6 +45,9 @@ Status lower(Lowering& to, const Node& node, const ops::AdaptiveAvgPool2d& op);
 InstructionPtr reference_instruction(Lowering& to, const Node& node);
 Status lower_reference(Lowering& to, const Node& node);
 
+// Whether the weight is multiplied with int8 activations.
+bool runs_int8(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic);
+
 // The kernels' name of an activation; only where has_kernel().
 UnaryOp unary_op(ops::UnaryKind kind);
 
@@ -58,6 +62,7 @@ void for_heads(const Run& run, std::int64_t n_rows, std::int64_t row_block, std:
 
 // Scratch of what needs any.
 std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic);
+std::int64_t moe_scratch(const graph::Graph& graph, const Node& node, Arithmetic arithmetic);
 std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendPattern& rope_append);
 std::int64_t paged_attention_scratch(const graph::Graph& graph, const Node& node);
 std::int64_t dense_attention_scratch(const graph::Graph& graph, const Node& node);

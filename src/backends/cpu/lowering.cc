@@ -107,6 +107,7 @@ Operand Lowering::rope_table(const ops::Rope& rope, ValueId positions, ValueId i
 std::int64_t scratch_bytes(const graph::Graph& graph, const Node& node, Arithmetic arithmetic) {
   if (const auto linears = match_linears(node)) return linears_scratch(graph, *linears, arithmetic);
   if (const auto rope_append = match_rope_append(node)) return rope_append_scratch(graph, *rope_append);
+  if (node.as<ops::Moe>() != nullptr) return moe_scratch(graph, node, arithmetic);
   if (node.as<ops::PagedAttention>() != nullptr) return paged_attention_scratch(graph, node);
   if (node.as<ops::DenseAttention>() != nullptr) return dense_attention_scratch(graph, node);
   return 0;

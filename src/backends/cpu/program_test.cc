@@ -13,6 +13,7 @@
 #include "galago/ops.h"
 #include "ops/conformance_cases.h"
 #include "ops/kv_append.h"
+#include "ops/moe.h"
 #include "ops/paged_attention.h"
 #include "ops/rope.h"
 
@@ -206,6 +207,31 @@ TEST_F(ProgramTest, AllocatesNothing) {
   for (int i = 0; i < 20; ++i) ok = ok && compiled.program->run(arguments).ok();
   EXPECT_EQ(allocation_count() - before, 0);
   EXPECT_TRUE(ok);
+}
+
+TEST(MoeProgramTest, AllocatesNothing) {
+  const Tensor gate = ops::random_weight(DType::kQ4_0, {16, 96, 64}, 1);
+  const Tensor down = ops::random_weight(DType::kQ8_0, {16, 64, 96}, 2);
+  const Dim n = Dim::symbol("tokens", 40);
+  const Source source{.inputs = {{"x", {DType::kF32, {n, 64}}}, {"logits", {DType::kF32, {n, 16}}}},
+                      .function = [&](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
+                        const ops::Moe op{.routing = {.experts_per_token = 4}};
+                        return {{"y", ops::moe(in[0], in[1], gate, gate, down, op)}};
+                      }};
+  const Compiled compiled = compile(source, {.precision = graph::Precision::kFast});
+  const Tensor x = Tensor::random({40, 64}, 3), logits = Tensor::random({40, 16}, 4);
+  const std::vector<const std::byte*> data = {x.bytes().data(), logits.bytes().data()};
+  const Arena arena = Arena::create(static_cast<std::uint64_t>(compiled.program->plan().peak_bytes)).value();
+  for (const std::vector<std::int64_t>& symbols : {std::vector<std::int64_t>{1}, {40}}) {
+    const graph::RunArguments arguments{symbols, data, nullptr, arena.bytes(), 3};
+    ASSERT_TRUE(compiled.program->run(arguments).ok());
+    let_threads_begin();
+    const std::int64_t before = allocation_count();
+    bool ok = true;
+    for (int i = 0; i < 20; ++i) ok = ok && compiled.program->run(arguments).ok();
+    EXPECT_EQ(allocation_count() - before, 0);
+    EXPECT_TRUE(ok);
+  }
 }
 
 // At the bounds of all symbols: every byte up to the planned peak's last block is used, and none beyond.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/cpu/layout_fingerprint.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "base/try.h"
@@ -20,9 +21,43 @@ bool same_matrix(const Tensor& a, const Tensor& b) {
   return a.row_order() && b.row_order() && *a.row_order() == *b.row_order();
 }
 
+// A matrix as a stack of one.
+struct MatrixStack {
+  std::int64_t experts, rows, cols, tiles;  // tiles of one
+  explicit MatrixStack(const Tensor& matrix)
+      : experts(matrix.shape().rank() == 3 ? matrix.size(0) : 1),
+        rows(matrix.size(-2)),
+        cols(matrix.size(-1)),
+        tiles(tile_count(rows)) {}
+};
+
+// The first row of a tile of a stack.
+std::int64_t row_of_tile(const MatrixStack& stack, std::int64_t tile) {
+  return tile / stack.tiles * stack.rows + std::min(stack.rows, tile % stack.tiles * kTileRows);
+}
+
+// Tiles [first, last) of a stack, those of all its matrices numbered through.
+Status pack_tiles(const Tensor& matrix, std::int64_t first, std::int64_t last, std::byte* out) {
+  const MatrixStack stack(matrix);
+  const std::uint64_t bytes = tile_bytes(matrix.dtype(), stack.cols);
+  while (first < last) {
+    const std::int64_t expert = first / stack.tiles, begin = first % stack.tiles;
+    const std::int64_t end = std::min(stack.tiles, begin + last - first);
+    const auto source = [&](std::int64_t row) { return matrix.row(expert * stack.rows + row); };
+    GALAGO_CHECK(pack_tile_range(source, matrix.dtype(), stack.rows, stack.cols, begin, end, out));
+    out += static_cast<std::uint64_t>(end - begin) * bytes;
+    first += end - begin;
+  }
+  return {};
+}
+
 }  // namespace
 
-std::uint64_t tiled_bytes(const Tensor& matrix) { return packed_bytes(matrix.dtype(), matrix.size(0), matrix.size(1)); }
+std::uint64_t tiled_bytes(const Tensor& matrix) {
+  const MatrixStack stack(matrix);
+  const std::uint64_t one = packed_bytes(matrix.dtype(), stack.rows, stack.cols);
+  return checked_mul(one, static_cast<std::uint64_t>(stack.experts)).value_or(0);
+}
 
 const WeightStore::Entry* WeightStore::find(const Tensor& matrix) const {
   const auto [first, last] = entries_.equal_range(matrix.data());
@@ -125,9 +160,9 @@ Status WeightStore::pack_into_memory(std::span<const PackRequest> requests) {
 }
 
 Status WeightStore::pack_slices(const Tensor& matrix, std::byte* place, Emit emit) const {
-  const std::int64_t rows = matrix.size(0), cols = matrix.size(1);
-  const auto tile = static_cast<std::int64_t>(tile_bytes(matrix.dtype(), cols));
-  const std::int64_t tiles = tile_count(rows);
+  const MatrixStack stack(matrix);
+  const auto tile = static_cast<std::int64_t>(tile_bytes(matrix.dtype(), stack.cols));
+  const std::int64_t tiles = stack.experts * stack.tiles;
   const auto tiles_per_slice = std::max<std::int64_t>(1, static_cast<std::int64_t>(kSliceBytes) / tile);
   std::vector<std::vector<std::byte>> scratch(place == nullptr ? static_cast<std::size_t>(n_threads_) : 0);
   std::mutex failure_mutex;
@@ -141,15 +176,14 @@ Status WeightStore::pack_slices(const Tensor& matrix, std::byte* place, Emit emi
       if (own.size() < bytes) own.resize(bytes);
       out = own.data();
     }
-    const auto source = [&matrix](std::int64_t row) { return matrix.row(row); };
-    Status status = pack_tile_range(source, matrix.dtype(), rows, cols, first, last, out);
+    Status status = pack_tiles(matrix, first, last, out);
     if (status.ok()) status = emit(static_cast<std::uint64_t>(first * tile), {out, bytes});
     if (!status.ok()) {
       const std::scoped_lock lock(failure_mutex);
       failure = std::move(status);
       return;
     }
-    if (release_) release_rows(matrix, first * kTileRows, std::min(rows, last * kTileRows));
+    if (release_) release_rows(matrix, row_of_tile(stack, first), row_of_tile(stack, last));
   };
   // Another model may be answering meanwhile.
   ThreadPool::shared().parallel_for(n_threads_, (tiles + tiles_per_slice - 1) / tiles_per_slice, pack,
@@ -166,20 +200,24 @@ void WeightStore::release_rows(const Tensor& matrix, std::int64_t first_row, std
     first = std::min(first, matrix.row(row));
     last = std::max(last, matrix.row(row));
   }
-  const auto bytes = row_bytes(matrix.dtype(), static_cast<std::uint64_t>(matrix.size(1))).value_or(0);
+  const auto bytes = row_bytes(matrix.dtype(), static_cast<std::uint64_t>(matrix.size(-1))).value_or(0);
   release_({first, static_cast<std::size_t>(last - first) + static_cast<std::size_t>(bytes)});
 }
 
-Result<WeightView> WeightStore::view(const Tensor& matrix) const {
-  const std::int64_t rows = matrix.size(0), cols = matrix.size(1);
+Result<WeightView> WeightStore::view(const Tensor& matrix, std::int64_t expert) const {
+  const auto [experts, rows, cols, tiles] = MatrixStack(matrix);
+  const DType dtype = matrix.dtype();
   {
     const std::scoped_lock lock(mutex_);
-    if (const Entry* entry = find(matrix)) return packed_view(matrix.dtype(), rows, cols, entry->tiles.data());
+    if (const Entry* entry = find(matrix)) {
+      const auto offset = static_cast<std::uint64_t>(expert * tiles) * tile_bytes(dtype, cols);
+      return packed_view(dtype, rows, cols, entry->tiles.data() + offset);
+    }
   }
-  const auto stride = row_bytes(matrix.dtype(), static_cast<std::uint64_t>(cols));
+  const auto stride = static_cast<std::int64_t>(row_bytes(dtype, static_cast<std::uint64_t>(cols)).value_or(0));
+  if (matrix.shape().rank() == 3) return rows_view(dtype, rows, cols, matrix.row(expert * rows), stride, nullptr);
   const auto* order = matrix.row_order() ? reinterpret_cast<const std::uint32_t*>(matrix.row_order()->data()) : nullptr;
-  return rows_view(matrix.dtype(), rows, cols, matrix.bytes().data(), static_cast<std::int64_t>(stride.value_or(0)),
-                   order);
+  return rows_view(dtype, rows, cols, matrix.bytes().data(), stride, order);
 }
 
 std::uint64_t WeightStore::packed_bytes() const {

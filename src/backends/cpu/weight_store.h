@@ -31,13 +31,14 @@ class WeightStore {
         release_(std::move(release)),
         storage_(std::move(storage)) {}
 
-  // Makes packed weights of those of the matrices that are not packed yet: as the storage keeps them, else packed in
-  // slices and in parallel into the storage, or into memory. Matrices whose type has no tile layout are skipped.
+  // Makes packed weights of those of the matrices, or stacks of them (experts, rows, cols), that are not packed yet: as
+  // the storage keeps them, else packed in slices and in parallel into the storage, or into memory. Matrices whose type
+  // has no tile layout are skipped. Each matrix of a stack begins with a tile of its own.
   Status pack(std::span<const Tensor> matrices);
 
-  // A (rows, cols) matrix as the kernels read it: packed, or its own rows when it was not packed. `matrix` must outlive
-  // the view in the latter case.
-  Result<WeightView> view(const Tensor& matrix) const;
+  // A (rows, cols) matrix, or one of a stack, as the kernels read it: packed, or its own rows when it was not packed.
+  // `matrix` must outlive the view in the latter case.
+  Result<WeightView> view(const Tensor& matrix, std::int64_t expert = 0) const;
 
   std::uint64_t packed_bytes() const;
 
@@ -70,7 +71,7 @@ class WeightStore {
   std::uint64_t packed_bytes_ = 0;
 };
 
-// Bytes of the tiles of a matrix; 0 when it stays in rows.
+// Bytes of the tiles of a matrix or a stack of matrices; 0 when it stays in rows.
 std::uint64_t tiled_bytes(const Tensor& matrix);
 
 }  // namespace galago::cpu

@@ -6,6 +6,9 @@ namespace galago::graph {
 
 void for_each_weight(const Node& node, const std::function<void(ValueId)>& visit) {
   if (node.as<ops::Linear>() != nullptr) visit(node.inputs[1]);
+  if (node.as<ops::Moe>() != nullptr) {
+    for (const std::size_t i : {ops::Moe::kGate, ops::Moe::kUp, ops::Moe::kDown}) visit(node.inputs[i]);
+  }
   const Fused* fused = node.fused();
   if (fused == nullptr) return;
   const auto& inputs = fused->body->inputs;
