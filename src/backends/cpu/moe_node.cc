@@ -1,0 +1,94 @@
+#include "backends/cpu/moe_node.h"
+
+namespace galago::cpu {
+namespace {
+
+// Weights of a chunk of a single row, in bytes: some 2 us at 8 GB/s.
+constexpr std::int64_t kLeastChunkBytes = 16 * 1024;
+
+}  // namespace
+
+std::string_view to_string(RowForm form) {
+  switch (form) {
+    case RowForm::kFloat: return "f32";
+    case RowForm::kInt8: return "int8";
+    case RowForm::kBf16: return "bf16";
+  }
+  return "unknown";
+}
+
+std::int64_t form_bytes(RowForm form, std::int64_t cols) {
+  switch (form) {
+    case RowForm::kFloat: return cols * static_cast<std::int64_t>(sizeof(float));
+    case RowForm::kInt8: return quant_blocks(cols) * static_cast<std::int64_t>(sizeof(QuantBlock));
+    case RowForm::kBf16: return cols * static_cast<std::int64_t>(sizeof(std::uint16_t));
+  }
+  return 0;
+}
+
+ExpertGroups MoeNode::groups(const Run& run) const {
+  const auto ints = [&](const Operand& operand) { return reinterpret_cast<std::int32_t*>(run.write(operand)); };
+  return {n_experts, per_row(), ints(experts), run.out(weights), ints(starts), ints(choices)};
+}
+
+RowPointers pointers(const Run& run, const FormedRows<Operand>& rows) {
+  RowPointers made;
+  for (const RowForm form : kRowForms) {
+    made.in(form) = const_cast<std::byte*>(run.read(rows.in(form)));  // only what lies in scratch is written
+  }
+  return made;
+}
+
+ExpertLinear::ExpertLinear(const KernelTable& kernels, const ExpertStack& stack, const float* bias,
+                           const RowPointers& rows, std::int64_t cols)
+    : kernels_(kernels), stack_(stack), bias_(bias) {
+  args_.x = reinterpret_cast<const float*>(rows.in(RowForm::kFloat));
+  args_.x_stride = cols;
+  args_.quantized = reinterpret_cast<const QuantBlock*>(rows.in(RowForm::kInt8));
+  args_.quantized_stride = quant_blocks(cols);
+  args_.x_bf16 = reinterpret_cast<const std::uint16_t*>(rows.in(RowForm::kBf16));
+  args_.x_bf16_stride = cols;
+}
+
+void ExpertLinear::multiply(std::int64_t expert, std::int64_t first_row, std::int64_t last_row, std::int64_t first_tile,
+                            std::int64_t last_tile, float* y, std::int64_t stride) {
+  args_.weight = stack_.experts[static_cast<std::size_t>(expert)];
+  args_.bias = bias_ == nullptr ? nullptr : bias_ + expert * args_.weight.rows;
+  args_.first_row = first_row;
+  args_.last_row = last_row;
+  args_.first_tile = first_tile;
+  args_.last_tile = last_tile;
+  args_.y_stride = stride;
+  // The kernel counts rows and columns from the first. As a number, since no pointer may point there.
+  const std::int64_t before = first_row * stride + first_tile * kTileRows;
+  args_.y = reinterpret_cast<float*>(reinterpret_cast<std::uintptr_t>(y) -
+                                     static_cast<std::uintptr_t>(before) * sizeof(float));
+  switch (stack_.form) {
+    case RowForm::kFloat: return kernels_.linear_f32(args_);
+    case RowForm::kInt8: return kernels_.linear_int8(args_);
+    case RowForm::kBf16: return kernels_.linear_bf16(args_);
+  }
+}
+
+bool MoeInstruction::share(const Run& run, int stage, std::int64_t n_chunks,
+                           FunctionRef<void(std::int64_t chunk)> task) {
+  if (run.member != nullptr) return run.member->share(run.first_stage + stage, n_chunks, task);
+  ThreadPool::shared().parallel_for(run.n_threads, n_chunks, [&](int, std::int64_t chunk) { task(chunk); });
+  return true;
+}
+
+std::int64_t MoeInstruction::chunk_count(const Run& run, std::int64_t units, std::int64_t bytes, std::int64_t n_rows,
+                                         std::int64_t per_thread) {
+  const std::int64_t wanted = run.n_threads > 1 ? run.n_threads * per_thread : 1;
+  const std::int64_t most = std::max<std::int64_t>(1, bytes * n_rows / kLeastChunkBytes);
+  return std::clamp<std::int64_t>(std::min(wanted, most), 1, std::max<std::int64_t>(1, units));
+}
+
+void copy_choice(const ExpertGroups& groups, std::int32_t* experts, float* weights) {
+  for (std::int64_t slot = 0; slot < groups.per_row; ++slot) {
+    experts[slot] = groups.experts[groups.choices[slot]];
+    weights[slot] = groups.weight(slot);
+  }
+}
+
+}  // namespace galago::cpu
