@@ -29,7 +29,7 @@ struct ResultPlace {
   std::int64_t unit_bytes() const { return form_bytes(form, kQuantGroup); }
   std::byte* at(std::int64_t slot, std::int64_t unit) const {
     const std::int64_t element_bytes = form == RowForm::kInt8 ? unit_bytes() : unit_bytes() / kQuantGroup;
-    return base + slot * stride * element_bytes + (unit - origin) * unit_bytes();
+    return base + (slot * stride * element_bytes + (unit - origin) * unit_bytes());
   }
 };
 

@@ -29,13 +29,24 @@ struct Mixture {
   Tensor up = ops::random_weight(dtype, {kExperts, kIntermediate, kHidden}, 3);
   Tensor down = ops::random_weight(dtype, {kExperts, kHidden, kIntermediate}, 4);
   Tensor x = Tensor::random({kTokens, kHidden}, 5);
+  std::vector<Tensor> more;
 
   explicit Mixture(DType type) : dtype(type) {}
+  // As gpt-oss has it.
+  Mixture& with_biases() {
+    op.routing.score = ops::ExpertScore::kSoftmaxOfChosen;
+    op.limit = 1.0f;
+    op.up_offset = 1.0f;
+    op.has_biases = true;
+    more = {Tensor::random({kExperts, kIntermediate}, 6), Tensor::random({kExperts, kIntermediate}, 7),
+            Tensor::random({kExperts, kHidden}, 8)};
+    return *this;
+  }
 
   Source source(std::int64_t bound = kTokens) const {
     return {.inputs = {{"x", {DType::kF32, {Dim::symbol("tokens", bound), kHidden}}}},
             .function = [this](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-              return {{"y", ops::moe(in[0], linear(in[0], router), gate, up, down, op)}};
+              return {{"y", ops::moe(in[0], linear(in[0], router), gate, up, down, op, more)}};
             }};
   }
 
@@ -50,11 +61,10 @@ struct Mixture {
 
 // In whichever company and chunks, planned for however many rows, on any number of threads.
 TEST(MoeProgram, ARowsBitsDependOnTheRowAlone) {
-  for (const DType dtype : {DType::kQ4_0, DType::kBF16, DType::kQ8_0}) {
-    const Mixture mixture(dtype);
+  for (const Mixture& mixture : {Mixture(DType::kQ4_0), Mixture(DType::kBF16), Mixture(DType::kQ8_0).with_biases()}) {
     for (const KernelTable* kernels : testable_kernels()) {
       for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
-        SCOPED_TRACE(fmt::format("{} {} {}", kernels->isa, name(dtype),
+        SCOPED_TRACE(fmt::format("{} {} {}", kernels->isa, name(mixture.dtype),
                                  precision == graph::Precision::kFast ? "fast" : "exact"));
         const CpuOptions options{.precision = precision, .kernels = kernels};
         const Compiled compiled = compile(mixture.source(), options);
