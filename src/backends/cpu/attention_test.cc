@@ -11,6 +11,7 @@ namespace {
 
 struct Heads {
   std::int64_t n_heads, n_kv_heads, k_dim, v_dim;
+  bool values_in_keys = false;
 };
 
 // softmax(scale * q k^T [, capped]) v of one query over keys [begin, end) of the row-major k and v of one head.
@@ -59,7 +60,8 @@ struct Cache {
 Cache make_cache(const KernelTable& kernels, Heads h, KvType type, std::vector<std::int64_t> lengths) {
   Cache c{h, std::move(lengths), {}, {}, {}, {}, {}};
   constexpr std::int64_t kMaxPages = 20;
-  const KvPageLayout layout = kv_page_layout(type, h.n_kv_heads, h.k_dim, h.v_dim);
+  const std::int64_t stored_v_dim = h.values_in_keys ? 0 : h.v_dim;
+  const KvPageLayout layout = kv_page_layout(type, h.n_kv_heads, h.k_dim, stored_v_dim);
   c.memory.assign(static_cast<std::size_t>(layout.k_bytes + layout.v_bytes) * 2 * kMaxPages, std::byte{0xff});
   c.table.resize(2 * kMaxPages);
   for (std::int32_t i = 0; i < 2 * kMaxPages; ++i) c.table[i] = (i * 7 + 3) % (2 * kMaxPages);
@@ -70,7 +72,7 @@ Cache make_cache(const KernelTable& kernels, Heads h, KvType type, std::vector<s
           type,
           h.n_kv_heads,
           h.k_dim,
-          h.v_dim,
+          stored_v_dim,
           c.table.data(),
           kMaxPages};
   for (std::size_t s = 0; s < c.lengths.size(); ++s) {
@@ -95,7 +97,10 @@ Cache make_cache(const KernelTable& kernels, Heads h, KvType type, std::vector<s
     a.first_row = rows / 2, a.last_row = rows;
     kernels.kv_append(a);
     round_to(type, h.k_dim, &c.k[s]);
-    round_to(type, h.v_dim, &c.v[s]);
+    if (!h.values_in_keys) round_to(type, h.v_dim, &c.v[s]);
+    for (std::int64_t i = 0; h.values_in_keys && i < rows * h.n_kv_heads; ++i) {
+      std::copy_n(c.k[s].data() + i * h.k_dim, h.v_dim, c.v[s].data() + i * h.v_dim);
+    }
   }
   return c;
 }
@@ -131,13 +136,17 @@ AttentionPagedArgs paged_args(const Cache& c, const Queries& queries, std::vecto
   return a;
 }
 
-constexpr Heads kHeads[] = {{3, 3, 64, 64},   {9, 3, 64, 64}, {4, 1, 80, 80}, {2, 1, 20, 36},
-                            {7, 1, 128, 128}, {2, 2, 5, 3},   {1, 1, 96, 96}, {2, 1, 256, 256}};
+constexpr Heads kHeads[] = {{3, 3, 64, 64}, {9, 3, 64, 64}, {4, 1, 80, 80},   {2, 1, 20, 36},  {7, 1, 128, 128},
+                            {2, 2, 5, 3},   {1, 1, 96, 96}, {2, 1, 256, 256}, {2, 1, 192, 128}};
+// Values that are whole blocks of the keys' rotation, and some that end within one.
+constexpr Heads kHeadsOfKeysAlone[] = {{2, 1, 72, 64, true}, {2, 2, 40, 35, true}, {3, 1, 160, 96, true}};
 
 class Attention : public KernelTest {};
 
 TEST_P(Attention, PagedMatchesDouble) {
-  for (const Heads h : kHeads) {
+  std::vector<Heads> all(std::begin(kHeads), std::end(kHeads));
+  all.insert(all.end(), std::begin(kHeadsOfKeysAlone), std::end(kHeadsOfKeysAlone));
+  for (const Heads h : all) {
     for (const KvType type : ops::kv_types()) {
       for (const auto& [window, softcap] : {std::pair<int, float>{0, 0.0f}, {50, 0.0f}, {1, 2.0f}, {130, 3.0f}}) {
         // The other types differ in how a page is read, not in the softmax.
@@ -183,7 +192,7 @@ void attend_in_splits(const KernelTable& kernels, AttentionPagedArgs a, std::int
 }
 
 TEST_P(Attention, PagedRowsAreIndependentBitForBit) {
-  for (const Heads h : {Heads{6, 2, 64, 64}, Heads{5, 1, 40, 24}}) {
+  for (const Heads h : {Heads{6, 2, 64, 64}, Heads{5, 1, 40, 24}, kHeadsOfKeysAlone[0], kHeadsOfKeysAlone[1]}) {
     for (const KvType type : ops::kv_types()) {
       const Cache c = make_cache(kernels(), h, type, {1100, 67});
       const Queries queries = last_tokens(c, 40);

@@ -204,8 +204,8 @@ struct RopeArgs {
 //   q4              K (n_kv_heads, k_pad / 8, kPageTokens, 4): byte i has the dims 8w + i (low) and 8w + 4 + i (high);
 //                   V (n_kv_heads, kPageTokens / 4, v_pad / 32, 16, 4): low the dims 32g + j, high 32g + 16 + j;
 //                   scales (n_kv_heads, pad / 32, kPageTokens). The pads are multiples of 32; codes are 8 too high
-// With v_dim 0 the values are the keys' first elements. Sequence s keeps its token t in page
-// page_table[s * page_table_stride + t / kPageTokens].
+// Codes are of rotated rows (ops/kv_codec.h). With v_dim 0 the values are the keys' first elements. Sequence s keeps
+// its token t in page page_table[s * page_table_stride + t / kPageTokens].
 struct PagedKv {
   std::byte* base;
   std::int64_t page_bytes, k_offset, v_offset;

@@ -15,7 +15,7 @@ std::vector<float> cpu_state(const ops::ConformanceStep& step, const std::vector
 // The reference's state in the CPU's layout.
 std::vector<std::byte> cpu_pages(const ops::ConformanceStep& step, const std::vector<std::byte>& state);
 
-// Element `d` of the key or value of one token and head, in the keys or values of a page.
+// Element `d` of the key or value of one token and head, in the keys or values of a page; of q8 and q4, rotated.
 float cpu_key(const std::byte* keys, KvType type, const ops::Paged& spec, std::int64_t head, std::int64_t token,
               std::int64_t d);
 float cpu_value(const std::byte* values, KvType type, const ops::Paged& spec, std::int64_t head, std::int64_t token,

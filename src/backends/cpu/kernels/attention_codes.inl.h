@@ -4,7 +4,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/attention.inl.h"
-#include "backends/cpu/kernels/kv_layout.inl.h"
+#include "backends/cpu/kernels/kv_rotate.inl.h"
 
 namespace galago::cpu {
 
@@ -46,21 +46,23 @@ GALAGO_INLINE std::int32_t code_offset() {
   return Isa::kSignedBias ? 128 : 0;
 }
 
-// The planes of query.q to `codes` (2, k_pad), its sums by groups of scales to `sums`.
+// The planes of query.q, rotated as the keys are, to `codes` (2, k_pad), its sums by groups of scales to `sums`.
 template <class Isa, int kBits>
 GALAGO_INLINE void encode_query(Query& query, std::int64_t k_dim, std::int8_t* codes, std::int32_t* sums) {
   using F32 = typename Isa::F32;
+  alignas(64) float q[kMaxCodedHeadDim];
+  rotate_row_to<Isa>(query.q, k_dim, q);
   const std::int64_t k_pad = padded_dim<Isa, kBits>(k_dim);
   const std::int64_t group = kBits == 8 ? k_pad : kQ4Dims;
   F32 largest = Isa::zero();
   for (std::int64_t d = 0; d < k_dim; d += Isa::kLanes) {
-    largest = Isa::max(largest, Isa::abs(load_row<Isa>(query.q + d, k_dim - d)));
+    largest = Isa::max(largest, Isa::abs(load_row<Isa>(q + d, k_dim - d)));
   }
   const CodeScale scale = code_scale<Isa>(Isa::maximum(largest));
   for (std::int64_t first = 0; first < k_pad; first += group) {
     auto sum = Isa::set1_i32(0);
     for (std::int64_t d = first; d < first + group; d += Isa::kLanes) {
-      const F32 x = load_row<Isa>(query.q + d, k_dim - d);
+      const F32 x = load_row<Isa>(q + d, k_dim - d);
       sum = Isa::add_i32(sum, store_planes<Isa>(x, scale.inverse, codes + d, codes + k_pad + d));
     }
     sums[first / group] = Isa::sum_i32(sum) * code_offset<Isa, kBits>();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/attention.inl.h"
+#include "backends/cpu/kernels/kv_rotate.inl.h"
 
 namespace galago::cpu {
 
@@ -32,14 +33,26 @@ GALAGO_INLINE void merge_split(SplitResult& total, const SplitResult& part, std:
   total.max = max;
 }
 
-// Divides by the sum, of which a sink takes its part.
+// Whether results accumulate rotated, as the values of q8 and q4 are kept. Those that are a part of the keys and end
+// within a block are rotated back one by one.
+template <class Isa>
+GALAGO_INLINE bool values_stay_rotated(const AttentionPagedArgs& a) {
+  if (a.kv.type != KvType::kQ8 && a.kv.type != KvType::kQ4) return false;
+  return a.kv.v_dim > 0 || whole_blocks<Isa>(a.kv.k_dim, a.v_dim);
+}
+
+// Divides by the sum, of which a sink takes its part, and rotates back.
 template <class Isa>
 GALAGO_INLINE void finish(const AttentionPagedArgs& a, SplitResult total, std::int64_t head) {
-  if (a.sinks == nullptr || total.max == kMinusInfinity) return end_query<Isa>(total.y, total.sum, a.v_dim);
-  const float sink = a.sinks[head], max = sink > total.max ? sink : total.max;
-  const float factor = exp_of<Isa>(total.max - max);
-  const float sum = total.sum * factor + exp_of<Isa>(sink - max);
-  scale_row<Isa>(total.y, factor / sum, a.v_dim);
+  if (a.sinks == nullptr || total.max == kMinusInfinity) {
+    end_query<Isa>(total.y, total.sum, a.v_dim);
+  } else {
+    const float sink = a.sinks[head], max = sink > total.max ? sink : total.max;
+    const float factor = exp_of<Isa>(total.max - max);
+    const float sum = total.sum * factor + exp_of<Isa>(sink - max);
+    scale_row<Isa>(total.y, factor / sum, a.v_dim);
+  }
+  if (values_stay_rotated<Isa>(a)) rotate_row<Isa>(total.y, a.v_dim);
 }
 
 template <class Isa>

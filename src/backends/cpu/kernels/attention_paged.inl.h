@@ -14,7 +14,7 @@ constexpr int kQueryFloats = 16384;
 struct PagedBuffers {
   alignas(64) BlockScores scores[kMaxQueries];
   alignas(64) float keys[kLoadDims * kPageTokens];
-  alignas(64) float values[kLoadDims * kPageTokens];
+  alignas(64) float values[kRotationDims * kPageTokens];
   alignas(64) std::uint8_t turned[kMaxCodedHeadDim * kPageTokens];
 };
 
@@ -57,14 +57,32 @@ struct CodedPages {
   const AttentionPagedArgs& a;
   PagedBuffers& buffers;
 
-  void attend(const PagedQueries& group, std::byte* page, std::int64_t first_key, KeyRange) const {
+  void attend(const PagedQueries& group, std::byte* page, std::int64_t first_key, KeyRange keys) const {
     const PagedKv& kv = a.kv;
     const ScoreRule rule{a.scale, a.softcap, nullptr};
     const CodedHead k = coded_head<Isa, kBits>(page + kv.k_offset, kv.n_kv_heads, group.kv_head, kv.k_dim);
+    if (!values_stay_rotated<Isa>(a)) return attend_parts(k, rule, group, first_key, keys);
     const CodedHead v = kv.v_dim > 0
                             ? coded_head<Isa, kBits>(page + kv.v_offset, kv.n_kv_heads, group.kv_head, kv.v_dim)
                             : turn_key_codes<Isa, kBits>(k, a.v_dim, buffers.turned);
     attend_codes<Isa, kBits>(k, kv.k_dim, v, a.v_dim, rule, group.queries, group.count, first_key, buffers.scores);
+  }
+
+ private:
+  // With values that end within a block of the keys' rotation.
+  void attend_parts(const CodedHead& k, const ScoreRule& rule, const PagedQueries& group, std::int64_t first_key,
+                    KeyRange keys) const {
+    constexpr int kMost = kCodedQueries<Isa>;
+    for_queries<Isa, kMost>(group.queries, group.count, first_key, [&](int i, int n) GALAGO_LAMBDA {
+      for_count<Isa, kMost>(n, ScoreCodes<Isa, kBits>{k, a.kv.k_dim, group.queries + i, buffers.scores + i});
+    });
+    soften_block<Isa>(rule, group.queries, group.count, first_key, a.v_dim, buffers.scores);
+    for (std::int64_t d = 0; d < a.v_dim;) {
+      const std::int64_t block = rotation_block<Isa>(a.kv.k_dim - d), left = a.v_dim - d;
+      const ValueRows rows = load_rotated_block<Isa, kBits>(k, d, block, keys, buffers.values);
+      add_value_block<Isa>(rows, d, left < block ? left : block, group.queries, group.count, first_key, buffers.scores);
+      d += block;
+    }
   }
 };
 

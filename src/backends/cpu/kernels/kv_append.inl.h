@@ -1,8 +1,9 @@
-// Keys and values of new tokens into their pages: keys transposed (a token is a column), values as rows.
+// Keys and values of new tokens into their pages: keys transposed (a token is a column), values as rows; those of q8
+// and q4 rotated.
 #pragma once
 
 #include "backends/cpu/kernels/kv_element.inl.h"
-#include "backends/cpu/kernels/kv_layout.inl.h"
+#include "backends/cpu/kernels/kv_rotate.inl.h"
 
 namespace galago::cpu {
 
@@ -31,9 +32,9 @@ void kv_append_rows(const KvAppendArgs& a) {
   }
 }
 
-// Rounds a scale to f16, stores it, and gives what values are multiplied by to become codes.
+// Rounds a scale to f16, stores it, and gives what it became.
 template <class Isa>
-GALAGO_INLINE typename Isa::F32 store_scale(float scale, std::uint16_t* at) {
+GALAGO_INLINE float store_scale(float scale, std::uint16_t* at) {
   constexpr float kLargest = 65504.0f;
   const float limited = scale < -kLargest ? -kLargest : scale > kLargest ? kLargest : scale;
   std::uint16_t halves[Isa::kLanes];
@@ -41,7 +42,13 @@ GALAGO_INLINE typename Isa::F32 store_scale(float scale, std::uint16_t* at) {
   Isa::store_f16(halves, Isa::set1(limited));
   Isa::store(stored, Isa::load_f16(halves));
   *at = halves[0];
-  return Isa::set1(stored[0] != 0.0f ? 1.0f / stored[0] : 0.0f);
+  return stored[0];
+}
+
+// What values are multiplied by to become codes.
+template <class Isa>
+GALAGO_INLINE typename Isa::F32 inverse_scale(float scale) {
+  return Isa::set1(scale != 0.0f ? 1.0f / scale : 0.0f);
 }
 
 // `n` values to codes of as many bytes, in whole vectors. NaN becomes a code like any other.
@@ -50,13 +57,14 @@ GALAGO_INLINE void quantize_q8(const float* x, std::int64_t n, std::int8_t* code
   using F32 = typename Isa::F32;
   F32 largest = Isa::zero();
   for (std::int64_t i = 0; i < n; i += Isa::kLanes) largest = Isa::max(Isa::abs(load_row<Isa>(x + i, n - i)), largest);
-  const F32 inverse = store_scale<Isa>(Isa::maximum(largest) / 127.0f, scale);
+  const F32 inverse = inverse_scale<Isa>(store_scale<Isa>(Isa::maximum(largest) / 127.0f, scale));
   for (std::int64_t i = 0; i < n; i += Isa::kLanes) {
     const F32 code = Isa::min(Isa::round(Isa::mul(load_row<Isa>(x + i, n - i), inverse)), Isa::set1(127.0f));
     Isa::store_i8(codes + i, Isa::to_i32(Isa::max(code, Isa::set1(-127.0f))));
   }
 }
 
+// Of up to kQ4Dims values. All numbers of the fit are whole and below 2^24, so that no order of summation shows.
 template <class Isa>
 GALAGO_INLINE void quantize_q4(const float* x, std::int64_t n, std::int8_t* codes, std::uint16_t* scale) {
   using F32 = typename Isa::F32;
@@ -67,17 +75,26 @@ GALAGO_INLINE void quantize_q4(const float* x, std::int64_t n, std::int8_t* code
     least = Isa::max(Isa::sub(Isa::zero(), values), least);
   }
   const float high = Isa::maximum(most), low = Isa::maximum(least);
-  const F32 inverse = store_scale<Isa>((high >= low ? high : -low) / -8.0f, scale);
+  const float unit = store_scale<Isa>((high >= low ? high : -low) / -8.0f, scale);
+  const F32 inverse = inverse_scale<Isa>(unit);
+  F32 products = Isa::zero(), squares = Isa::zero();
   for (std::int64_t i = 0; i < kQ4Dims; i += Isa::kLanes) {
-    const F32 scaled = Isa::round(Isa::mul(load_row<Isa>(x + i, n - i), inverse));
-    const F32 code = Isa::min(Isa::add(scaled, Isa::set1(8.0f)), Isa::set1(15.0f));
-    Isa::store_i8(codes + i, Isa::to_i32(Isa::max(code, Isa::zero())));
+    const F32 steps =
+        Isa::max(Isa::min(Isa::mul(load_row<Isa>(x + i, n - i), inverse), Isa::set1(8.5f)), Isa::set1(-8.5f));
+    const F32 code = Isa::max(Isa::min(Isa::round(steps), Isa::set1(7.0f)), Isa::set1(-8.0f));
+    Isa::store_i8(codes + i, Isa::to_i32(Isa::add(code, Isa::set1(8.0f))));
+    products = Isa::fma(Isa::round(Isa::mul(steps, Isa::set1(4096.0f))), code, products);
+    squares = Isa::fma(code, code, squares);
   }
+  const float fitting = Isa::sum(squares) * 4096.0f;
+  if (fitting > 0.0f) store_scale<Isa>(unit * (Isa::sum(products) / fitting), scale);
 }
 
-// A head's row of `dim` values to padded codes, a byte each; its scales stand kPageTokens apart.
+// A head's row of `dim` values, rotated, to padded codes, a byte each; its scales stand kPageTokens apart.
 template <class Isa, int kBits>
-GALAGO_INLINE void quantize_head(const float* x, std::int64_t dim, std::int8_t* codes, std::uint16_t* scales) {
+GALAGO_INLINE void quantize_head(const float* row, std::int64_t dim, std::int8_t* codes, std::uint16_t* scales) {
+  alignas(64) float x[kMaxCodedHeadDim];
+  rotate_row_to<Isa>(row, dim, x);
   if constexpr (kBits == 8) {
     quantize_q8<Isa>(x, dim, codes, scales);
     for (std::int64_t i = dim; i < padded_dim<Isa, 8>(dim); ++i) codes[i] = 0;
@@ -106,9 +123,10 @@ void kv_append_codes(const KvAppendArgs& a) {
       quantize_head<Isa, kBits>(a.k + row * a.k_stride + head * kv.k_dim, kv.k_dim, codes, k.scales + slot);
       for (std::int64_t word = 0; word < k_pad * kBits / 32; ++word) {
         std::uint8_t* to = k.codes + key_word<Isa>(word, slot);
-        for (std::int64_t i = 0; i < 4; ++i) {
-          to[i] = kBits == 8 ? static_cast<std::uint8_t>(codes[4 * word + i])
-                             : nibbles<Isa>(codes + 8 * word + i, codes + 8 * word + 4 + i);
+        if constexpr (kBits == 8) {
+          __builtin_memcpy(to, codes + 4 * word, 4);
+        } else {
+          for (std::int64_t i = 0; i < 4; ++i) to[i] = nibbles<Isa>(codes + 8 * word + i, codes + 8 * word + 4 + i);
         }
       }
       if (kv.v_dim == 0) continue;

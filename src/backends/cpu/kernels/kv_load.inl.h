@@ -3,7 +3,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/attention_values.inl.h"
-#include "backends/cpu/kernels/kv_layout.inl.h"
+#include "backends/cpu/kernels/kv_rotate.inl.h"
 
 namespace galago::cpu {
 
@@ -59,6 +59,26 @@ GALAGO_INLINE std::uint8_t key_code(const std::uint8_t* codes, std::int64_t d, s
   if constexpr (kBits == 8) return codes[key_word<Isa>(d / 4, key) + d % 4];
   const std::uint8_t pair = codes[key_word<Isa>(d / 8, key) + d % 4];
   return d % 8 < 4 ? pair & 0x0f : pair >> 4;
+}
+
+// Dims [d, d + n), a block of the rotation, of keys [begin, end) as rows of values, rotated back.
+template <class Isa, int kBits>
+GALAGO_INLINE ValueRows load_rotated_block(const CodedHead& head, std::int64_t d, std::int64_t n, KeyRange keys,
+                                           float* buffer) {
+  alignas(64) float scales[kPageTokens];
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (i == 0 || (kBits == 4 && (d + i) % kQ4Dims == 0)) {
+      const std::uint16_t* from = head.scales + (kBits == 8 ? 0 : (d + i) / kQ4Dims * kPageTokens);
+      for (int key = 0; key < kPageTokens; key += Isa::kLanes) Isa::store(scales + key, Isa::load_f16(from + key));
+    }
+    for (std::int64_t key = keys.begin; key < keys.end; ++key) {
+      const std::uint8_t code = key_code<Isa, kBits>(head.codes, d + i, key);
+      const int whole = kBits == 8 ? static_cast<std::int8_t>(code) : code - 8;
+      buffer[key * kRotationDims + i] = scales[key] * static_cast<float>(whole);
+    }
+  }
+  for (std::int64_t key = keys.begin; key < keys.end; ++key) rotate_block<Isa>(buffer + key * kRotationDims, n);
+  return {buffer, kRotationDims};
 }
 
 // Keys' codes as those of values of v_dim, whose scales are the keys' own.
