@@ -192,7 +192,7 @@ void attend_in_splits(const KernelTable& kernels, AttentionPagedArgs a, std::int
 }
 
 TEST_P(Attention, PagedRowsAreIndependentBitForBit) {
-  for (const Heads h : {Heads{6, 2, 64, 64}, Heads{5, 1, 40, 24}, kHeadsOfKeysAlone[0], kHeadsOfKeysAlone[1]}) {
+  for (const Heads h : {Heads{6, 2, 64, 64}, Heads{5, 1, 40, 24}, kHeadsOfKeysAlone[1]}) {
     for (const KvType type : ops::kv_types()) {
       const Cache c = make_cache(kernels(), h, type, {1100, 67});
       const Queries queries = last_tokens(c, 40);
