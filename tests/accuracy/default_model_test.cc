@@ -201,7 +201,7 @@ TEST_F(DefaultModel, NarrowKeysAndValuesFollowF16) {
     double kl;
   };
   // A quarter above what was found (docs/accuracy.md): the bounds are there to notice a broken codec.
-  for (const auto& [type, bound] : {Bound{KvType::kQ8, 5e-3}, Bound{KvType::kQ4, 9e-2}, Bound{KvType::kBF16, 4.2e-3}}) {
+  for (const auto& [type, bound] : {Bound{KvType::kQ8, 4.3e-3}, Bound{KvType::kQ4, 5e-2}, Bound{KvType::kBF16, 4e-3}}) {
     const auto narrow = open(Precision::kFast, kWindow, type);
     ASSERT_NE(narrow, nullptr);
     Agreement agreement;
