@@ -136,6 +136,16 @@ class Usage(Case):
         self.fail_with("no such file", arguments=["run", "-m", "nothing", "--image", "none.png", "hi"])
 
 
+    def test_tiles_of_the_kernels(self) -> None:
+        tiles = json.loads(self.succeed("bench", "--tiles", "-r", "1", "-o", "json"))["tiles"]
+        self.assertIn("scalar", {tile["isa"] for tile in tiles})
+        for tile in tiles:
+            self.assertGreater(tile["multiply_adds_per_second"], 0)
+            self.assertTrue(not tile["chosen"] or tile["registers_used"] <= tile["registers"], tile)
+        self.assertEqual(sum(tile["chosen"] for tile in tiles) * 4, len(tiles))
+        self.assertIn(b"| > |", self.succeed("bench", "--tiles", "-r", "1"))
+
+
 class Inspect(Case):
     def test_small_gguf(self) -> None:
         seen = json.loads(self.succeed("inspect", ROOT / "tests/data/formats/small.gguf", "--json"))
