@@ -1,7 +1,10 @@
 // The instruction sets that tests run on: those of this machine, and those it can stand in for: AVX-VNNI's kernels in
-// AVX-512's encoding, and the AMX kernels over a model of their tiles.
+// AVX-512's encoding, and the AMX kernels over a model of their tiles. $GALAGO_TEST_ISAS (names with spaces) leaves
+// only those that it names: emulation is slow.
 #pragma once
 
+#include <cstdlib>
+#include <string>
 #include <vector>
 
 #include "backends/cpu/kernel_table.h"
@@ -30,6 +33,12 @@ inline std::vector<const KernelTable*> testable_kernels() {
   static const KernelTable amx_kernels = with_tiles(avx512_vnni::kKernels, amx_model::kKernels);
   if (cpu_features().avx512_vnni) tables.push_back(&amx_kernels);
 #endif
+  if (const char* wanted = std::getenv("GALAGO_TEST_ISAS")) {
+    const std::string names = ' ' + std::string(wanted) + ' ';
+    std::erase_if(tables, [&](const KernelTable* table) {
+      return names.find(' ' + std::string(table->isa) + ' ') == std::string::npos;
+    });
+  }
   return tables;
 }
 
