@@ -135,7 +135,6 @@ class Usage(Case):
         self.fail_with("empty", arguments=["run", "-m", "nothing", "-"], stdin=b"\n")
         self.fail_with("no such file", arguments=["run", "-m", "nothing", "--image", "none.png", "hi"])
 
-
     def test_tiles_of_the_kernels(self) -> None:
         tiles = json.loads(self.succeed("bench", "--tiles", "-r", "1", "-o", "json"))["tiles"]
         self.assertIn("scalar", {tile["isa"] for tile in tiles})
@@ -422,9 +421,7 @@ class Cache(Case):
     def test_many_first_starts(self) -> None:
         text = self.answer(self.model, "--no-pack-cache")[0]
         command = ["run", "--raw", "-n", "8", "--temp", "0", "--ignore-eos", "-m", self.model, "Once upon"]
-        running = [
-            subprocess.Popen([GALAGO, *command], stdout=subprocess.PIPE, env=self.environment) for _ in range(4)
-        ]
+        running = [subprocess.Popen([GALAGO, *command], stdout=subprocess.PIPE, env=self.environment) for _ in range(4)]
         for process in running:
             self.assertEqual(process.communicate()[0].decode().rstrip("\n"), text.rstrip("\n"))
             self.assertEqual(process.returncode, 0)
