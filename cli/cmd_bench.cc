@@ -79,6 +79,7 @@ std::string to_csv(const runtime::BenchReport& report) {
 
 int bench(BenchArguments& arguments) {
   const bool json = arguments.format == "json";
+  if (arguments.tiles && !arguments.model.model.empty()) return wrong_use("bench", "--tiles measures no model");
   if (arguments.tiles) return report_tiles(arguments.format, arguments.options.repetitions);
   if (arguments.options.prefill_tokens == 0 && arguments.options.decode_tokens == 0) {
     return wrong_use("bench", "-p 0 and -n 0 leave nothing to measure");

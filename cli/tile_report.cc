@@ -50,7 +50,7 @@ std::string bar(double share) { return std::string(static_cast<std::size_t>(shar
 
 std::string to_markdown(const Measurements& measurements) {
   std::string text =
-      "One thread, out of its caches. > marks the tiles in use.\n\n"
+      "One thread, everything in its caches. > marks the tiles in use.\n\n"
       "| isa | kernel | | rows x columns | registers | G multiply-adds/s | |\n|---|---|---|---:|---:|---:|:---|\n";
   for (const cpu::TileMeasurement& measured : measurements) {
     double fastest = 1.0;

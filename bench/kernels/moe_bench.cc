@@ -3,7 +3,6 @@
 //
 //   moe_bench [rows [threads [isa]]]    OLMoE's sizes: 8 of 64 experts, 2048 -> 1024 -> 2048, Q4_0
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +11,8 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/median.h"
 #include "graph/pipeline.h"
 #include "graph/trace.h"
 #include "ops/conformance_cases.h"
@@ -64,14 +65,9 @@ struct Mixture {
 
 template <class Work>
 double seconds(const Work& work) {
-  const auto begin = std::chrono::steady_clock::now();
+  const auto begin = Clock::now();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
-  return values[values.size() / 2];
+  return seconds_since(begin);
 }
 
 int bench(std::int64_t n_rows, int n_threads, const std::string& isa) {

@@ -34,10 +34,10 @@ Tensor embedding(const Tensor& ids, const Tensor& table);
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 // y = a b^T      a: (m, k)   b: (n, k)   y: (m, n)
 Tensor matmul(const Tensor& a, const Tensor& b);
-// The weighted sum of each token's `experts_per_token` best experts: y = sum of w * down[e] (silu(gate[e] x) * up[e]
-// x), where w is the softmax of the token's logits, divided by the sum over its chosen experts if `normalize`. x, y:
-// (tokens, hidden)   logits: (tokens, n_experts)   gate, up: (n_experts, intermediate, hidden) down: (n_experts,
-// hidden, intermediate)   weights of any element type
+// y = sum of w[e] * down[e] (silu(gate[e] x) * up[e] x) over each token's `experts_per_token` best experts, where w is
+// the softmax of the token's logits, divided by its sum over the chosen experts if `normalize`. Of any element type:
+// gate, up: (n_experts, intermediate, hidden)   down: (n_experts, hidden, intermediate)
+// x, y: (tokens, hidden)   logits: (tokens, n_experts)
 Tensor moe(const Tensor& x, const Tensor& logits, const Tensor& gate, const Tensor& up, const Tensor& down,
            int experts_per_token, bool normalize = false);
 // y = x / sqrt(mean(x * x) + eps) * weight over the last dim; `weight_plus_one` multiplies by weight + 1.

@@ -217,12 +217,10 @@ bool TeamMember::share(int stage_number, const RedoableStage& work) {
   Team::Claim got = team_.claim(stage, work.n_chunks, &chunk);
   if (got == Team::Claim::kStageComplete) return true;
   bool prepared = got == Team::Claim::kChunk;
-  if (prepared) work.prepare(scratch_);
+  if (prepared) work.prepare(scratch_);  // the chunk, which is not counted yet, keeps the stage from its end
   detach();
   std::int64_t now = now_ns();
   for (; got == Team::Claim::kChunk; got = team_.claim(stage, work.n_chunks, &chunk)) {
-    if (!prepared) work.prepare(scratch_);  // the chunk, which is not counted yet, keeps the stage from its end
-    prepared = true;
     Team::Chunk& claimed = team_.chunks_[static_cast<std::size_t>(chunk)];
     claimed.started_ns.store(now, std::memory_order_relaxed);
     claimed.word.store(chunk_word(stage, kInFlight), std::memory_order_release);

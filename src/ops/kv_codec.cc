@@ -103,6 +103,8 @@ std::int64_t q4_groups(std::int64_t dim) { return (dim + kQ4Group - 1) / kQ4Grou
 
 }  // namespace
 
+bool has_codes(KvType type) { return type == KvType::kQ8 || type == KvType::kQ4; }
+
 std::string_view name(KvType type) { return kNames[static_cast<std::size_t>(type)]; }
 
 std::optional<KvType> kv_type(std::string_view name) {
@@ -114,7 +116,7 @@ std::optional<KvType> kv_type(std::string_view name) {
 std::span<const KvType> kv_types() { return kTypes; }
 
 std::optional<std::uint64_t> kv_row_bytes(KvType type, std::uint64_t dim) {
-  if (type != KvType::kQ8 && type != KvType::kQ4) return row_bytes(plain_type(type), dim);
+  if (!has_codes(type)) return row_bytes(plain_type(type), dim);
   if (dim == 0) return 0;
   const auto padded = checked_align(dim, type == KvType::kQ8 ? kQ8Padding : kQ4Group);
   if (!padded) return std::nullopt;
@@ -133,7 +135,7 @@ void rotate_kv_row(float* values, std::int64_t dim) {
 
 void encode_kv_row(KvType type, const float* values, std::byte* row, std::int64_t dim) {
   if (dim == 0) return;  // of values that are a view of the keys, nothing is stored, not even a scale
-  if (type != KvType::kQ8 && type != KvType::kQ4) return quant::codec(plain_type(type)).encode_row(values, row, dim);
+  if (!has_codes(type)) return quant::codec(plain_type(type)).encode_row(values, row, dim);
   std::vector<float> rotated(values, values + dim);
   rotate_kv_row(rotated.data(), dim);
   if (type == KvType::kQ8) return encode_q8(rotated.data(), row, dim);
@@ -145,7 +147,7 @@ void encode_kv_row(KvType type, const float* values, std::byte* row, std::int64_
 
 void decode_kv_row(KvType type, const std::byte* row, float* values, std::int64_t dim) {
   if (dim == 0) return;
-  if (type != KvType::kQ8 && type != KvType::kQ4) return quant::codec(plain_type(type)).decode_row(row, values, dim);
+  if (!has_codes(type)) return quant::codec(plain_type(type)).decode_row(row, values, dim);
   if (type == KvType::kQ8) {
     decode_q8(row, values, dim);
   } else {

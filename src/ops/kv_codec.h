@@ -25,6 +25,9 @@ namespace galago::ops {
 inline constexpr int kQ4Group = 32;
 inline constexpr int kRotationBlock = 128;  // elements, the most
 
+// Whether elements are codes with scales, and rotated.
+bool has_codes(KvType type);
+
 std::string_view name(KvType type);  // "f32", "f16", "bf16", "q8", "q4"
 std::optional<KvType> kv_type(std::string_view name);
 std::span<const KvType> kv_types();

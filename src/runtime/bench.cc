@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/median.h"
+#include "base/random.h"
 #include "base/try.h"
 #include "ops/embedding.h"
 #include "runtime/read_bandwidth.h"
@@ -41,12 +42,9 @@ class Runner {
     GALAGO_TRY(runner.stepper_,
                Stepper::create(engine.model(), std::move(executor), *runner.store_, engine.limits(), 1));
     const auto most = static_cast<std::size_t>(std::max({options.depth, options.prefill_tokens, 1}));
-    std::uint64_t state = 1;
-    for (std::size_t i = 0; i < most; ++i) {
-      state = state * 6364136223846793005u + 1442695040888963407u;  // Knuth's MMIX generator
-      runner.ids_.push_back(
-          static_cast<std::int32_t>((state >> 33) % static_cast<std::uint64_t>(engine.model().info().vocab_size)));
-    }
+    const auto vocab_size = static_cast<std::uint64_t>(engine.model().info().vocab_size);
+    RandomBits bits(1);
+    for (std::size_t i = 0; i < most; ++i) runner.ids_.push_back(static_cast<std::int32_t>(bits.next() % vocab_size));
     return runner;
   }
 

@@ -107,6 +107,7 @@ class Usage(Case):
             (["tokenize", "model"], "galago tokenize MODEL TEXT"),
             (["tokenize", "model", "text", "--file", "f"], "not both"),
             (["template", "model"], "--messages"),
+            (["bench", "--tiles", "model"], "--tiles measures no model"),
             (["inspect"], "which file?"),
             (["pack", "in"], "OUT"),
             (["cache", "list"], "ACTION"),

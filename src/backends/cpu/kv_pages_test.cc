@@ -105,8 +105,7 @@ std::vector<float> cpu_state(const ops::ConformanceStep& step, const std::vector
     for (int d = 0; d < dim; ++d) {
       numbers.push_back((is_value ? cpu_value : cpu_key)(at, step.type, spec, head, token, d));
     }
-    if (step.type == KvType::kQ8 || step.type == KvType::kQ4)
-      ops::rotate_kv_row(numbers.data() + numbers.size() - dim, dim);
+    if (ops::has_codes(step.type)) ops::rotate_kv_row(numbers.data() + numbers.size() - dim, dim);
   });
   return numbers;
 }

@@ -19,10 +19,6 @@ namespace {
 constexpr std::int64_t kRowBlock = 128;
 // With tiles, expanding weights costs as much as multiplying some 150 rows with them.
 constexpr std::int64_t kBf16RowBlock = 512;
-// Enough chunks for a slower core to take fewer of them; each is a contiguous range of tiles.
-constexpr std::int64_t kChunksPerThread = 12;
-// Weights of a chunk of a single row, in bytes: some 2 us at 8 GB/s, and long enough for the hardware prefetcher.
-constexpr std::int64_t kMinChunkBytes = 16 * 1024;
 
 struct Norm {
   bool layer_norm = false;
@@ -204,10 +200,8 @@ class LinearsInstruction : public Instruction {
       bytes += part_tiles * tile_bytes(part.view);
     }
     const std::int64_t row_blocks = (n_rows + row_block() - 1) / row_block();
-    const std::int64_t wanted = run.n_threads > 1 ? run.n_threads * kChunksPerThread : 1;
-    const std::int64_t most = std::max<std::int64_t>(1, bytes * n_rows / kMinChunkBytes);
-    return {tiles, row_blocks,
-            std::clamp<std::int64_t>(std::min(wanted, most) / row_blocks, 1, std::max<std::int64_t>(1, tiles))};
+    const std::int64_t chunks = chunks_wanted(run.n_threads, kChunksPerThread, bytes * n_rows);
+    return {tiles, row_blocks, std::clamp<std::int64_t>(chunks / row_blocks, 1, std::max<std::int64_t>(1, tiles))};
   }
 
   std::int64_t row_block() const { return bf16 ? kBf16RowBlock : kRowBlock; }
@@ -277,7 +271,7 @@ class LinearsInstruction : public Instruction {
   }
 
   static std::int64_t aligned(std::int64_t n, std::size_t bytes) {
-    return (n * static_cast<std::int64_t>(bytes) + 63) / 64 * 64;
+    return aligned_to_line(n * static_cast<std::int64_t>(bytes));
   }
 
   Activations own_activations(const OwnLayout& layout, std::byte* scratch) const {

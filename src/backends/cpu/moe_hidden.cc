@@ -11,7 +11,6 @@
 namespace galago::cpu {
 namespace {
 
-constexpr std::int64_t kHiddenChunksPerThread = 12;
 // Reading and unpacking a tile's weights takes as long as multiplying so many rows with them.
 constexpr std::int64_t kUnpackRows = 4, kUnpackRowsBf16 = 128;
 
@@ -56,7 +55,7 @@ class MoeHiddenInstruction : public MoeInstruction {
     const ExpertGroups groups = node.groups(run);
     if (n_rows > 1 && !gather_rows(run, groups, n_rows * node.per_row())) return false;
     const std::int64_t chunks =
-        chunk_count(run, units() * active, active * units() * unit_weight_bytes(), n_rows, kHiddenChunksPerThread);
+        chunk_count(run, units() * active, active * units() * unit_weight_bytes(), n_rows, kChunksPerThread);
     const std::int64_t least = node.gate.form == RowForm::kBf16 ? kUnpackRowsBf16 : kUnpackRows;
     const Rows rows{pointers(run, n_rows == 1 ? node.prepared : node.gathered), n_rows == 1, run.floats(node.gate.bias),
                     run.floats(node.up.bias)};

@@ -1,12 +1,6 @@
 #include "backends/cpu/moe_node.h"
 
 namespace galago::cpu {
-namespace {
-
-// Weights of a chunk of a single row, in bytes: some 2 us at 8 GB/s.
-constexpr std::int64_t kLeastChunkBytes = 16 * 1024;
-
-}  // namespace
 
 std::string_view to_string(RowForm form) {
   switch (form) {
@@ -79,9 +73,7 @@ bool MoeInstruction::share(const Run& run, int stage, std::int64_t n_chunks,
 
 std::int64_t MoeInstruction::chunk_count(const Run& run, std::int64_t units, std::int64_t bytes, std::int64_t n_rows,
                                          std::int64_t per_thread) {
-  const std::int64_t wanted = run.n_threads > 1 ? run.n_threads * per_thread : 1;
-  const std::int64_t most = std::max<std::int64_t>(1, bytes * n_rows / kLeastChunkBytes);
-  return std::clamp<std::int64_t>(std::min(wanted, most), 1, std::max<std::int64_t>(1, units));
+  return std::min(chunks_wanted(run.n_threads, per_thread, bytes * n_rows), std::max<std::int64_t>(1, units));
 }
 
 void copy_choice(const ExpertGroups& groups, std::int32_t* experts, float* weights) {

@@ -128,8 +128,6 @@ class MoeInstruction : public Instruction {
 // The numbers of a single row's experts in order, with their weights, copied to where they stay.
 void copy_choice(const ExpertGroups& groups, std::int32_t* experts, float* weights);
 
-inline std::int64_t aligned_to_line(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 InstructionPtr moe_hidden_instruction(SharedMoe node);
 InstructionPtr moe_sum_instruction(SharedMoe node);
 

@@ -11,7 +11,6 @@
 namespace galago::cpu {
 namespace {
 
-constexpr std::int64_t kSumChunksPerThread = 12;
 // With many rows, fewer chunks read the rows of all slots fewer times.
 constexpr std::int64_t kManyRows = 32, kSumChunksOfManyRows = 4;
 
@@ -39,7 +38,7 @@ class MoeSumInstruction : public MoeInstruction {
     const std::int64_t unit = node.down.form == RowForm::kBf16 ? 2 : 1;  // its kernel takes tiles by two
     const std::int64_t units = (tiles + unit - 1) / unit;
     const std::int64_t chunks = chunk_count(run, units, most_active(n_rows) * tiles * node.down.tile_bytes(), n_rows,
-                                            n_rows < kManyRows ? kSumChunksPerThread : kSumChunksOfManyRows);
+                                            n_rows < kManyRows ? kChunksPerThread : kSumChunksOfManyRows);
     return share(run, 0, chunks, [&](std::int64_t chunk) {
       sum(run, n_rows, units * chunk / chunks * unit, std::min(tiles, units * (chunk + 1) / chunks * unit));
     });

@@ -71,7 +71,7 @@ Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int s
     return error(ErrorCode::kInvalidArgument, "{}: {} rows in a step of {}", op, n_rows, step->n_rows);
   }
   const ops::StateView& view = step->states[static_cast<std::size_t>(state)];
-  const bool coded = view.type == KvType::kQ8 || view.type == KvType::kQ4;
+  const bool coded = ops::has_codes(view.type);
   if (coded && std::max(spec.k_dim, spec.v_dim) > kMaxCodedHeadDim) {
     return error(ErrorCode::kUnsupported, "{}: heads of {} elements in {}; at most {} are possible, or f16", op,
                  std::max(spec.k_dim, spec.v_dim), ops::name(view.type), kMaxCodedHeadDim);

@@ -190,6 +190,16 @@ TEST_F(ProgramTest, ChecksItsArguments) {
   EXPECT_THAT(message(bad), HasSubstr("state 0 has pages of 8192 bytes"));
 }
 
+void expect_no_allocations(const graph::Program& program, const graph::RunArguments& arguments) {
+  ASSERT_TRUE(program.run(arguments).ok());  // starts the pool's threads
+  let_threads_begin();
+  const std::int64_t before = allocation_count();
+  bool ok = true;
+  for (int i = 0; i < 20; ++i) ok = ok && program.run(arguments).ok();
+  EXPECT_EQ(allocation_count() - before, 0);
+  EXPECT_TRUE(ok);
+}
+
 TEST_F(ProgramTest, AllocatesNothing) {
   const PagedStates states({model.spec}, KvType::kF32, 2);
   const Call call;
@@ -200,13 +210,7 @@ TEST_F(ProgramTest, AllocatesNothing) {
   const auto symbols = call.symbols();
   const Arena arena = Arena::create(static_cast<std::uint64_t>(compiled.program->plan().peak_bytes)).value();
   const graph::RunArguments arguments{symbols, data, &step, arena.bytes(), 3};
-  ASSERT_TRUE(compiled.program->run(arguments).ok());  // starts the pool's threads
-  let_threads_begin();
-  const std::int64_t before = allocation_count();
-  bool ok = true;
-  for (int i = 0; i < 20; ++i) ok = ok && compiled.program->run(arguments).ok();
-  EXPECT_EQ(allocation_count() - before, 0);
-  EXPECT_TRUE(ok);
+  expect_no_allocations(*compiled.program, arguments);
 }
 
 TEST(MoeProgramTest, AllocatesNothing) {
@@ -224,13 +228,7 @@ TEST(MoeProgramTest, AllocatesNothing) {
   const Arena arena = Arena::create(static_cast<std::uint64_t>(compiled.program->plan().peak_bytes)).value();
   for (const std::vector<std::int64_t>& symbols : {std::vector<std::int64_t>{1}, {40}}) {
     const graph::RunArguments arguments{symbols, data, nullptr, arena.bytes(), 3};
-    ASSERT_TRUE(compiled.program->run(arguments).ok());
-    let_threads_begin();
-    const std::int64_t before = allocation_count();
-    bool ok = true;
-    for (int i = 0; i < 20; ++i) ok = ok && compiled.program->run(arguments).ok();
-    EXPECT_EQ(allocation_count() - before, 0);
-    EXPECT_TRUE(ok);
+    expect_no_allocations(*compiled.program, arguments);
   }
 }
 

@@ -11,7 +11,7 @@ namespace galago::cpu {
 
 struct TileSpeed {
   RegisterTile tile;
-  double multiply_adds_per_second = 0;  // of one thread, out of its caches; the median of the rounds
+  double multiply_adds_per_second = 0;  // of one thread, everything in its caches; the median of the rounds
   bool chosen = false;
 };
 

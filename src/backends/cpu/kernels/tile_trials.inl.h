@@ -1,5 +1,5 @@
 // The register tiles of the linears by themselves, and beside them tiles of other heights: `galago bench --tiles` shows
-// whether those in use are the best. Weights and activations are ones and stay in L1.
+// whether those in use are the best. Weights and activations are constant and stay in L1.
 #pragma once
 
 #include "backends/cpu/kernel_functions.h"
@@ -8,7 +8,9 @@
 
 namespace galago::cpu {
 
-constexpr std::int64_t kTrialRows = 48;  // of every tile's height a multiple
+constexpr std::int64_t kTrialRows = 48;    // of every tile's height a multiple
+constexpr std::int64_t kTrialBlocks = 8;   // K of a pass with int8
+constexpr std::int64_t kTrialFloats = 64;  // and with f32
 
 // A block's words of weights, the sums of the rows, an activation and a product.
 template <class Isa, int kRows>
@@ -25,15 +27,14 @@ constexpr RegisterTile f32_tile() {
 template <class Isa, int kRows>
 void int8_trial(std::int64_t passes) {
   using Block = OffsetBlock<Isa, 4, 8>;
-  constexpr std::int64_t kBlocks = 8;
-  Block panel[kBlocks];
-  QuantBlock x[kTrialRows * kBlocks];
+  Block panel[kTrialBlocks];
+  QuantBlock x[kTrialRows * kTrialBlocks];
   alignas(64) float sums[kTrialRows * Isa::kLanes] = {};
   __builtin_memset(static_cast<void*>(panel), 1, sizeof panel);
   __builtin_memset(static_cast<void*>(x), 1, sizeof x);
   for (std::int64_t pass = 0; pass < passes; ++pass) {
     for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
-      int8_panel<Isa, Block, kRows>(panel, kBlocks, x, kBlocks, kTrialRows, sums);
+      int8_panel<Isa, Block, kRows>(panel, kTrialBlocks, x, kTrialBlocks, kTrialRows, sums);
     }
   }
   [[maybe_unused]] const volatile float used = sums[0];
@@ -41,14 +42,14 @@ void int8_trial(std::int64_t passes) {
 
 template <class Isa, int kRows>
 void f32_trial(std::int64_t passes) {
-  constexpr std::int64_t kCount = 64;
   constexpr int kTiles = Isa::kFloatTiles;
-  alignas(64) float w[kTiles * kCount * kTileRows], sums[kTrialRows * kTiles * kTileRows] = {};
-  float x[kTrialRows * kCount];
+  alignas(64) float w[kTiles * kTrialFloats * kTileRows], sums[kTrialRows * kTiles * kTileRows] = {};
+  float x[kTrialRows * kTrialFloats];
   for (float& value : w) value = 1.0f;
   for (float& value : x) value = 1.0f;
   for (std::int64_t pass = 0; pass < passes; ++pass) {
-    f32_rows<Isa, kRows>(w, kCount * kTileRows, kTiles, x, kCount, kTrialRows, kCount, sums, kTiles * kTileRows);
+    f32_rows<Isa, kRows>(w, kTrialFloats * kTileRows, kTiles, x, kTrialFloats, kTrialRows, kTrialFloats, sums,
+                         kTiles * kTileRows);
   }
   [[maybe_unused]] const volatile float used = sums[0];
 }
@@ -56,12 +57,12 @@ void f32_trial(std::int64_t passes) {
 template <class Isa, int kRows>
 constexpr TileTrial int8_trial_of() {
   static_assert(kTrialRows % kRows == 0);
-  return {int8_tile<Isa, kRows>(), kTrialRows * 8 * kQuantGroup * kTileRows, int8_trial<Isa, kRows>};
+  return {int8_tile<Isa, kRows>(), kTrialRows * kTrialBlocks * kQuantGroup * kTileRows, int8_trial<Isa, kRows>};
 }
 template <class Isa, int kRows>
 constexpr TileTrial f32_trial_of() {
   static_assert(kTrialRows % kRows == 0);
-  return {f32_tile<Isa, kRows>(), kTrialRows * 64 * Isa::kFloatTiles * kTileRows, f32_trial<Isa, kRows>};
+  return {f32_tile<Isa, kRows>(), kTrialRows * kTrialFloats * Isa::kFloatTiles * kTileRows, f32_trial<Isa, kRows>};
 }
 
 template <class Isa>
