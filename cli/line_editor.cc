@@ -5,15 +5,13 @@
 #endif
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
-#include <system_error>
 
 #include "base/atomic_file.h"
-#include "base/error.h"
 #include "base/file.h"
+#include "cli/plain_reader.h"
 #include "cli/terminal.h"
 
 namespace galago::cli {
@@ -21,7 +19,6 @@ namespace {
 
 constexpr std::size_t kMostLines = 1000;
 constexpr std::uint64_t kMostHistoryBytes = std::uint64_t{16} << 20;
-constexpr std::size_t kMostLineBytes = std::size_t{64} << 20;
 
 std::deque<std::string> read_history(const std::filesystem::path& path) {
   std::deque<std::string> lines;
@@ -36,44 +33,6 @@ std::deque<std::string> read_history(const std::filesystem::path& path) {
   }
   return lines;
 }
-
-// Lines as they come, by read(2): so Ctrl-C ends the wait, which std::getline would resume.
-class PlainReader {
- public:
-  Result<LineEditor::Input> next() {
-    using Event = LineEditor::Event;
-    for (;;) {
-      if (const std::size_t end = pending_.find('\n', searched_); end != std::string::npos) {
-        LineEditor::Input input{Event::kLine, pending_.substr(0, end)};
-        pending_.erase(0, end + 1);
-        searched_ = 0;
-        return input;
-      }
-      searched_ = pending_.size();
-      if (pending_.size() > kMostLineBytes) {
-        return error(ErrorCode::kOutOfRange, "standard input: a line of more than {} bytes", kMostLineBytes);
-      }
-      char buffer[4096];
-      const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
-      if (got < 0 && errno == EINTR) {
-        pending_.clear();
-        searched_ = 0;
-        return LineEditor::Input{Event::kInterrupt, ""};
-      }
-      if (got < 0) return error(ErrorCode::kIo, "standard input: {}", std::generic_category().message(errno));
-      if (got == 0) {
-        if (pending_.empty()) return LineEditor::Input{Event::kEnd, ""};
-        searched_ = 0;
-        return LineEditor::Input{Event::kLine, std::exchange(pending_, "")};
-      }
-      pending_.append(buffer, static_cast<std::size_t>(got));
-    }
-  }
-
- private:
-  std::string pending_;
-  std::size_t searched_ = 0;  // bytes of it that hold no newline
-};
 
 std::FILE* prompt_stream() { return is_terminal(Stream::kOutput) ? stdout : stderr; }
 

@@ -39,12 +39,14 @@ function(galago_emulated_test program layer)
   add_dependencies(galago_tests ${program})
   foreach(cpu IN LISTS GALAGO_EMULATED)
     set(cases "IsaDispatch.*")
+    set(cost 1)
     if(cpu STREQUAL "max")
       set(cases "${GALAGO_EMULATED_CASES}")
+      set(cost 200)
     endif()
     set(name ${GALAGO_TEST_PREFIX}${cpu}.${layer})
     add_test(NAME ${name} COMMAND ${program} --gtest_brief=1 --gtest_filter=${cases})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 900
+    set_tests_properties(${name} PROPERTIES TIMEOUT 900 COST ${cost}
                          ENVIRONMENT "QEMU_CPU=${cpu};GALAGO_EXPECTED_ISAS=${GALAGO_EMULATED_${cpu}};\
 GALAGO_TEST_ISAS=neon dotprod i8mm bf16")
   endforeach()

@@ -195,7 +195,7 @@ TEST_P(Attention, PagedRowsAreIndependentBitForBit) {
   for (const Heads h : {Heads{6, 2, 64, 64}, Heads{5, 1, 40, 24}, kHeadsOfKeysAlone[1]}) {
     for (const KvType type : ops::kv_types()) {
       const Cache c = make_cache(kernels(), h, type, {1100, 67});
-      const Queries queries = last_tokens(c, 40);
+      const Queries queries = last_tokens(c, 20);
       const auto rows = static_cast<std::int64_t>(queries.sequence.size());
       const std::vector<float> sinks = random_values(static_cast<std::size_t>(h.n_heads), 4);
       for (const std::int64_t window : {0, 33, 600}) {

@@ -147,7 +147,7 @@ TEST_P(Linear, RowsAreIndependentBitForBit) {
       const auto linear = int8 ? kernels().linear_int8 : kernels().linear_f32;
       std::vector<float> whole(kRows * kOutputs), parts(kRows * kOutputs, 1.0f);
       linear(args(m, x, q, &whole, kRows));
-      for (const std::int64_t step : {1, 2, 3, 5, 6, 13, 17, 64}) {
+      for (const std::int64_t step : {1, 2, 5, 6, 13, 64}) {
         std::fill(parts.begin(), parts.end(), 1.0f);
         for (std::int64_t row = 0; row < kRows; row += step) {
           LinearArgs a = args(m, x, q, &parts, kRows);
@@ -232,7 +232,7 @@ TEST_P(LinearInTiles, Bf16TilesMatchDouble) {
   dtypes.insert(dtypes.end(), {DType::kI8, DType::kI16});
   for (const DType dtype : dtypes) {
     const std::int64_t cols = 544 / unit_of(dtype) * unit_of(dtype) + (unit_of(dtype) < 64 ? 0 : unit_of(dtype));
-    for (const Shape s : {Shape{16, cols, 1}, Shape{37, cols, 31}, Shape{65, cols, 32}, Shape{50, cols, 77}}) {
+    for (const Shape s : {Shape{16, cols, 1}, Shape{37, cols, 31}, Shape{17, cols, 32}, Shape{50, cols, 77}}) {
       SCOPED_TRACE(testing::Message() << name(dtype) << " outputs " << s.outputs << " rows " << s.rows);
       const TestMatrix m = make_matrix(dtype, s.outputs, s.cols, 7);
       const std::vector<float> x = random_values(static_cast<std::size_t>(s.rows * s.cols), 3);
@@ -250,16 +250,16 @@ TEST_P(LinearInTiles, Bf16TilesMatchDouble) {
 }
 
 TEST_P(LinearInTiles, Bf16RowsAreIndependentBitForBit) {
-  constexpr std::int64_t kRows = 530, kOutputs = 50, kCols = 576;
+  constexpr std::int64_t kRows = 530, kOutputs = 33, kCols = 544;  // beyond a panel's rows, tiles and k
   const TestMatrix m = make_matrix(DType::kQ4_0, kOutputs, kCols, 11);
   const std::vector<float> x = random_values(kRows * kCols, 12);
   const std::vector<std::uint16_t> halves = narrowed(x, kRows, kCols);
   std::vector<float> whole(kRows * kOutputs);
   kernels().linear_bf16(bf16_args(m, halves, &whole, kRows));
-  for (const std::int64_t step : {1, 7, 32, 47, 512}) {
+  for (const std::int64_t step : {9, 47, 512, 529}) {  // which leaves a row alone
     std::vector<float> parts(whole.size(), 1.0f);
     for (std::int64_t row = 0; row < kRows; row += step) {
-      for (const auto& [first, last] : {std::pair{0, 1}, std::pair{1, 4}}) {  // tiles
+      for (const auto& [first, last] : {std::pair{0, 1}, std::pair{1, 3}}) {  // tiles
         LinearArgs a = bf16_args(m, halves, &parts, kRows);
         a.first_row = row;
         a.last_row = std::min(row + step, kRows);
