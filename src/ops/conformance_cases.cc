@@ -225,9 +225,11 @@ ConformanceStep make_step(const Paged& spec, KvType type, const std::vector<std:
                           std::uint64_t seed) {
   ConformanceStep step{.spec = spec, .type = type, .seed = seed};
   for (const auto& [first, last] : rows) {
-    step.max_pages = std::max(step.max_pages, (last + kPageTokens - 1) / kPageTokens);
+    const std::int32_t pages = (last + kPageTokens - 1) / kPageTokens;
+    step.max_pages = std::max(step.max_pages, pages);
+    step.n_pages += pages;
   }
-  step.n_pages = step.max_pages * static_cast<std::int32_t>(rows.size()) + 1;
+  ++step.n_pages;  // one that belongs to nobody
   step.page_table.resize(rows.size() * static_cast<std::size_t>(step.max_pages), -1);
   std::int32_t next = step.n_pages;
   for (std::int32_t page = 0; page < step.max_pages; ++page) {
