@@ -183,6 +183,27 @@ TEST(Team, SharesPlainChunksOnceAndHelpsWithCallsInsideThem) {
   EXPECT_EQ(inner.load(), 20 * 50);
 }
 
+// A member that has begun to wait helps with a call that was announced before it did.
+TEST(Team, WaitingMembersHelpWithCallsThatBeganEarlier) {
+  std::atomic<int> alone = 0;
+  ThreadPool pool;
+  ASSERT_TRUE(pool.run_team(2, [&](TeamMember& member) {
+    for (int stage = 0; stage < 200; ++stage) {
+      const bool attached = member.share(stage, 1, [&](std::int64_t) {
+        std::atomic<int> here = 0;
+        pool.parallel_for(2, 2, [&](int, std::int64_t) {
+          ++here;
+          const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(alone == 0 ? 5 : 0);
+          while (here < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+          if (here < 2) ++alone;
+        });
+      });
+      if (!attached) return;
+    }
+  }));
+  EXPECT_EQ(alone.load(), 0) << "of 200 calls";
+}
+
 TEST(Team, RunsSeveralAtOnceAndBesideABackgroundCall) {
   ThreadPool pool;
   const Cells expected = serially(30);

@@ -109,9 +109,10 @@ void ThreadPool::away(int thread) {
   workers_[static_cast<std::size_t>(thread)].away.fetch_add(1, std::memory_order_acq_rel);
 }
 
+// Another value than the signal's: a call that was announced before still waits for help.
 std::uint32_t ThreadPool::begin_spinning() {
   waiting_.fetch_add(1);
-  return signal_.load();
+  return signal_.load() - 1;
 }
 
 // Other calls of a member's instruction are where its help is needed most.
