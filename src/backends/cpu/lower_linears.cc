@@ -14,9 +14,9 @@
 namespace galago::cpu {
 namespace {
 
-// Rows that a chunk takes: their quantized activations (up to 128 * 48 * 48 bytes for 1536 columns) stay in the second
-// level cache while a chunk's tiles pass.
-constexpr std::int64_t kRowBlock = 128;
+// Rows that a chunk takes, for which the kernel unpacks each weight once, or as few times as leave their quantized
+// activations in the second level cache.
+constexpr std::int64_t kRowBlock = 256;
 // With tiles, expanding weights costs as much as multiplying some 150 rows with them.
 constexpr std::int64_t kBf16RowBlock = 512;
 

@@ -68,7 +68,7 @@ void int8_panel(const Block* panel, std::int64_t blocks, const QuantBlock* x, st
 }
 
 constexpr std::int64_t kInt8PanelBlocks = 16;  // 10 KiB of unpacked weights
-constexpr std::int64_t kInt8PanelRows = 128;   // that share them; their sums take 8 KiB
+constexpr std::int64_t kInt8PanelRows = 256;   // that share them; their sums take 16 KiB
 
 // Rows [first, last), at most kInt8PanelRows, of one tile, whose blocks are unpacked once for all of them, a panel at a
 // time.
