@@ -17,7 +17,7 @@ struct TileTrial {
   std::int64_t multiply_adds;  // of a pass
   void (*run)(std::int64_t passes);
 };
-constexpr int kTileTrials = 4;  // a quarter of the rows, half of them, those in use, twice as many
+constexpr int kTileTrials = 4;  // two smaller ones, those in use, one of twice the rows
 constexpr int kChosenTileTrial = 2;
 
 // The kernels of one instruction set.

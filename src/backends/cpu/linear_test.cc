@@ -166,6 +166,23 @@ TEST_P(Linear, RowsAreIndependentBitForBit) {
   }
 }
 
+// As many rows as take several passes over the weights.
+TEST_P(Linear, PassesOverManyRowsEqualOne) {
+  constexpr std::int64_t kRows = 601, kOutputs = 49, kCols = 64;
+  const TestMatrix m = make_matrix(DType::kQ4_0, kOutputs, kCols, 11);
+  const std::vector<float> x = random_values(kRows * kCols, 12);
+  const std::vector<QuantBlock> q = quantized(kernels(), x, kRows, kCols);
+  std::vector<float> whole(kRows * kOutputs), parts(kRows * kOutputs, 1.0f);
+  kernels().linear_int8(args(m, x, q, &whole, kRows));
+  for (std::int64_t row = 0; row < kRows; row += 32) {
+    LinearArgs a = args(m, x, q, &parts, kRows);
+    a.first_row = row;
+    a.last_row = std::min(row + 32, kRows);
+    kernels().linear_int8(a);
+  }
+  EXPECT_TRUE(same_bits(parts.data(), whole.data(), whole.size()));
+}
+
 // A block of any bytes whose weights are finite.
 void fill_finite(DType dtype, std::byte* block, std::mt19937* random) {
   const DTypeInfo& type = info(dtype);

@@ -215,11 +215,11 @@ class LinearsInstruction : public Instruction {
     const std::int64_t block = chunk / chunks.ranges, range = chunk % chunks.ranges;
     LinearArgs args = linear_args(activations, n_cols);
     args.residual = run.floats(residual);
-    args.first_row = block * row_block();
-    args.last_row = std::min(n_rows, (block + 1) * row_block());
+    args.first_row = n_rows * block / chunks.row_blocks;
+    args.last_row = n_rows * (block + 1) / chunks.row_blocks;
     const auto boundary = [&](std::int64_t i) {
       const std::int64_t tile = chunks.tiles * i / chunks.ranges;
-      return bf16 && i < chunks.ranges ? tile / 2 * 2 : tile;  // the bf16 kernel takes tiles by two
+      return i < chunks.ranges ? tile / 2 * 2 : tile;  // kernels take tiles by two
     };
     std::int64_t first = boundary(range), last = boundary(range + 1);
     for (const Part& part : parts) {

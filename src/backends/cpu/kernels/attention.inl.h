@@ -3,6 +3,7 @@
 // fixed axis in order. So a query's bits depend on its own keys alone, not on which queries run beside it.
 #pragma once
 
+#include "backends/cpu/kernels/for_count.inl.h"
 #include "backends/cpu/kernels/kv_element.inl.h"
 #include "backends/cpu/kernels/vector_math.inl.h"
 
@@ -43,15 +44,6 @@ template <class Isa>
 GALAGO_INLINE KeyRange keys_in_block(const Query& query, std::int64_t first_key) {
   const std::int64_t begin = query.begin - first_key, end = query.end - first_key;
   return {begin > 0 ? begin : 0, end < kPageTokens ? end : kPageTokens};
-}
-
-// Calls f.template run<n>(), 1 <= n <= kMost.
-template <class Isa, int kMost, class F>
-GALAGO_INLINE void for_count(int n, const F& f) {
-  if constexpr (kMost > 1) {
-    if (n < kMost) return for_count<Isa, kMost - 1>(n, f);
-  }
-  f.template run<kMost>();
 }
 
 // Calls f(i, n) for runs of queries [i, i + n) that see the block, at most kMost at once.

@@ -7,28 +7,61 @@
 
 namespace galago::cpu {
 
+constexpr std::int64_t kAppendTokens = 32;  // of f16 they fill a cache line of each dim's keys
+
+// Rows from `row` on, at most kAppendTokens, whose tokens lie one after the other in a page.
+template <class Isa>
+GALAGO_INLINE std::int64_t rows_of_page(const KvAppendArgs& a, std::int64_t row) {
+  const std::int64_t left = kPageTokens - a.position[row] % kPageTokens;
+  const std::int64_t most = left < kAppendTokens ? left : kAppendTokens;
+  std::int64_t n = 1;
+  while (n < most && row + n < a.last_row && a.sequence[row + n] == a.sequence[row] &&
+         a.position[row + n] == a.position[row] + n) {
+    ++n;
+  }
+  return n;
+}
+
+// `count` tokens at once: a dim's keys of a page are neighbours, those of a token are not.
+template <class Isa, class Element>
+GALAGO_INLINE void append_keys(const KvAppendArgs& a, std::int64_t row, std::int64_t count, Element* keys) {
+  const std::int64_t dims = a.kv.n_kv_heads * a.kv.k_dim;
+  Element block[kAppendTokens][Isa::kLanes];
+  for (std::int64_t i = 0; i < dims; i += Isa::kLanes) {
+    const std::int64_t left = dims - i, n = left < Isa::kLanes ? left : Isa::kLanes;
+    for (std::int64_t token = 0; token < count; ++token) {
+      const float* k = a.k + (row + token) * a.k_stride;
+      KvElement<Isa, Element>::store(block[token], load_row<Isa>(k + i, left), Isa::kLanes);
+    }
+    for (std::int64_t j = 0; j < n; ++j) {
+      Element* to = keys + (i + j) * kPageTokens;
+      for (std::int64_t token = 0; token < count; ++token) to[token] = block[token][j];
+    }
+  }
+}
+
+template <class Isa, class Element>
+GALAGO_INLINE void append_values(const KvAppendArgs& a, std::int64_t row, std::int64_t slot, Element* values) {
+  const std::int64_t dim = a.kv.v_dim;
+  for (std::int64_t head = 0; head < a.kv.n_kv_heads && dim > 0; ++head) {
+    const float* v = a.v + row * a.v_stride + head * dim;
+    Element* to = values + (head * kPageTokens + slot) * dim;
+    for (std::int64_t i = 0; i < dim; i += Isa::kLanes) {
+      KvElement<Isa, Element>::store(to + i, load_row<Isa>(v + i, dim - i), dim - i);
+    }
+  }
+}
+
 template <class Isa, class Element>
 void kv_append_rows(const KvAppendArgs& a) {
   const PagedKv& kv = a.kv;
-  for (std::int64_t row = a.first_row; row < a.last_row; ++row) {
+  for (std::int64_t row = a.first_row, count = 0; row < a.last_row; row += count) {
+    count = rows_of_page<Isa>(a, row);
     const std::int64_t position = a.position[row], slot = position % kPageTokens;
     std::byte* base = page_of<Isa>(kv, a.sequence[row], position / kPageTokens);
-    auto* keys = reinterpret_cast<Element*>(base + kv.k_offset);
+    append_keys<Isa>(a, row, count, reinterpret_cast<Element*>(base + kv.k_offset) + slot);
     auto* values = reinterpret_cast<Element*>(base + kv.v_offset);
-    const float* k = a.k + row * a.k_stride;
-    for (std::int64_t i = 0; i < kv.n_kv_heads * kv.k_dim; i += Isa::kLanes) {
-      const std::int64_t left = kv.n_kv_heads * kv.k_dim - i, n = left < Isa::kLanes ? left : Isa::kLanes;
-      Element column[Isa::kLanes];
-      KvElement<Isa, Element>::store(column, load_row<Isa>(k + i, left), Isa::kLanes);
-      for (std::int64_t j = 0; j < n; ++j) keys[(i + j) * kPageTokens + slot] = column[j];
-    }
-    for (std::int64_t head = 0; head < kv.n_kv_heads && kv.v_dim > 0; ++head) {
-      const float* v = a.v + row * a.v_stride + head * kv.v_dim;
-      Element* to = values + (head * kPageTokens + slot) * kv.v_dim;
-      for (std::int64_t i = 0; i < kv.v_dim; i += Isa::kLanes) {
-        KvElement<Isa, Element>::store(to + i, load_row<Isa>(v + i, kv.v_dim - i), kv.v_dim - i);
-      }
-    }
+    for (std::int64_t i = 0; i < count; ++i) append_values<Isa>(a, row + i, slot + i, values);
   }
 }
 

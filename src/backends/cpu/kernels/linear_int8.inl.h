@@ -2,6 +2,7 @@
 // number of rows computed at once: that is what makes a row's bits independent of its neighbours.
 #pragma once
 
+#include "backends/cpu/kernels/for_count.inl.h"
 #include "backends/cpu/kernels/quantize.inl.h"
 #include "backends/cpu/kernels/weights_int8.inl.h"
 
@@ -27,92 +28,175 @@ GALAGO_INLINE void prefetch_ahead(const std::uint8_t* p) {
   for (std::int64_t line = 0; line < kStep; line += 64) __builtin_prefetch(p + 3072 + line);
 }
 
-// One row of x against one tile, whose blocks are unpacked into registers.
+// Few rows of x against one tile after the other, whose blocks are unpacked into registers: with 2 to 8 rows a fifth to
+// a third faster than by way of a panel.
 template <class Isa, WeightKind kKind>
-void int8_one_row(const LinearArgs& a, std::int64_t tile, std::int64_t row) {
-  using Weights = Int8Weights<Isa, kKind>;
-  const WeightTile source = weight_tile(a.weight, tile);
-  const std::int64_t blocks = a.weight.cols / kQuantGroup;
-  for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
-    const std::int64_t column = tile * kTileRows + lane;
-    if (column >= a.weight.rows) return;
-    typename Isa::F32 acc[1] = {Isa::zero()};
-    const QuantBlock* x = a.quantized + row * a.quantized_stride;
-    for (std::int64_t block = 0; block < blocks; ++block, ++x) {
-      prefetch_ahead<Weights::Layout::kStep>(source.data + block * Weights::Layout::kStep);
-      Weights(source, block, lane).accumulate(acc, x, 0);
-    }
-    store_output<Isa>(a, row, column, acc[0]);
-  }
-}
+struct Int8FewRows {
+  const LinearArgs& a;
 
-// sums (rows, kLanes) += the blocks of a panel times `rows` rows of x, in steps of kRows, then of half as many.
-template <class Isa, class Block, int kRows>
-void int8_panel(const Block* panel, std::int64_t blocks, const QuantBlock* x, std::int64_t stride, std::int64_t rows,
-                float* sums) {
-  std::int64_t row = 0;
-  for (; row + kRows <= rows; row += kRows) {
+  template <int kRows>
+  void run() const {
+    for (std::int64_t tile = a.first_tile; tile < a.last_tile; ++tile) {
+      for (int lane = 0; lane < kTileRows && tile * kTileRows + lane < a.weight.rows; lane += Isa::kLanes) {
+        multiply<kRows>(tile, lane);
+      }
+    }
+  }
+
+ private:
+  template <int kRows>
+  GALAGO_INLINE void multiply(std::int64_t tile, int lane) const {
+    using Weights = Int8Weights<Isa, kKind>;
+    const WeightTile source = weight_tile(a.weight, tile);
+    const std::int64_t blocks = a.weight.cols / kQuantGroup;
+    const QuantBlock* x = a.quantized + a.first_row * a.quantized_stride;
     typename Isa::F32 acc[kRows];
     GALAGO_UNROLL
-    for (int r = 0; r < kRows; ++r) acc[r] = Isa::load(sums + (row + r) * Isa::kLanes);
-    for (std::int64_t block = 0; block < blocks; ++block)
-      panel[block].accumulate(acc, x + row * stride + block, stride);
+    for (int r = 0; r < kRows; ++r) acc[r] = Isa::zero();
+    for (std::int64_t block = 0; block < blocks; ++block, ++x) {
+      prefetch_ahead<Weights::Layout::kStep>(source.data + block * Weights::Layout::kStep);
+      Weights(source, block, lane).accumulate(acc, x, a.quantized_stride);
+    }
     GALAGO_UNROLL
-    for (int r = 0; r < kRows; ++r) Isa::store(sums + (row + r) * Isa::kLanes, acc[r]);
+    for (int r = 0; r < kRows; ++r) store_output<Isa>(a, a.first_row + r, tile * kTileRows + lane, acc[r]);
   }
-  if constexpr (kRows > 1) {
-    if (row < rows) {
-      int8_panel<Isa, Block, kRows / 2>(panel, blocks, x + row * stride, stride, rows - row, sums + row * Isa::kLanes);
+};
+
+// Rows that Int8FewRows takes. Formats that few files have are not worth its copies for more than one.
+template <class Isa>
+constexpr int few_rows(WeightKind kind) {
+  switch (kind) {
+    case WeightKind::kQ8_0:
+    case WeightKind::kQ4_0:
+    case WeightKind::kQ4_1:
+    case WeightKind::kQ5_0:
+    case WeightKind::kQ5_1:
+    case WeightKind::kQ2_K:
+    case WeightKind::kQ3_K:
+    case WeightKind::kQ4_K:
+    case WeightKind::kQ5_K:
+    case WeightKind::kQ6_K:
+    case WeightKind::kIQ4_NL:
+    case WeightKind::kIQ4_XS:
+    case WeightKind::kMXFP4: return Isa::kIntRows;
+    default: return 1;
+  }
+}
+
+// sums (rows, kLanes) += the blocks of a panel times rows of x.
+template <class Isa, class Block>
+struct Int8Panel {
+  const Block* panel;
+  std::int64_t blocks;
+  const QuantBlock* x;
+  std::int64_t stride;
+  float* sums;
+
+  template <int kRows>
+  void run() const {
+    typename Isa::F32 acc[kRows];
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) acc[r] = Isa::load(sums + r * Isa::kLanes);
+    for (std::int64_t block = 0; block < blocks; ++block) panel[block].accumulate(acc, x + block, stride);
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) Isa::store(sums + r * Isa::kLanes, acc[r]);
+  }
+
+  GALAGO_INLINE Int8Panel from(std::int64_t row) const {
+    return {panel, blocks, x + row * stride, stride, sums + row * Isa::kLanes};
+  }
+};
+
+// The same for `rows` of them, kRows at a time.
+template <int kRows, class Isa, class Block>
+GALAGO_INLINE void multiply_panel(const Int8Panel<Isa, Block>& panel, std::int64_t rows) {
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows) panel.from(row).template run<kRows>();
+  if (row < rows) for_count<Isa, kRows>(static_cast<int>(rows - row), panel.from(row));
+}
+
+constexpr std::int64_t kInt8PanelBlocks = 16;  // 10 KiB of unpacked weights a tile
+constexpr std::int64_t kInt8PanelRows = 264;   // that share them; their sums take 16 KiB a tile
+
+// Block `block` of the lanes of output columns from `column` on.
+template <class Isa, WeightKind kKind>
+GALAGO_INLINE Int8Weights<Isa, kKind> unpack(const LinearArgs& a, std::int64_t column, std::int64_t block) {
+  using Weights = Int8Weights<Isa, kKind>;
+  const WeightTile source = weight_tile(a.weight, column / kTileRows);
+  prefetch_ahead<Weights::Layout::kStep>(source.data + block * Weights::Layout::kStep);
+  return Weights(source, block, static_cast<int>(column % kTileRows));
+}
+
+// The same for the lanes of Wide: Isa itself, or one that takes two tiles side by side.
+template <class Isa, class Wide, WeightKind kKind>
+GALAGO_INLINE auto unpack_lanes(const LinearArgs& a, std::int64_t column, std::int64_t block) {
+  if constexpr (Wide::kLanes == Isa::kLanes) {
+    return typename Int8Weights<Isa, kKind>::Block(unpack<Isa, kKind>(a, column, block));
+  } else {
+    return Wide::join(unpack<Isa, kKind>(a, column, block), unpack<Isa, kKind>(a, column + Isa::kLanes, block));
+  }
+}
+
+// Rows [first, last), at most kInt8PanelRows, of the columns of Wide's lanes, whose blocks are unpacked once for all of
+// them, a panel at a time.
+template <class Isa, class Wide, WeightKind kKind>
+void int8_many_rows(const LinearArgs& a, std::int64_t column, std::int64_t first, std::int64_t last) {
+  using Block = decltype(unpack_lanes<Isa, Wide, kKind>(a, 0, 0));
+  Block panel[kInt8PanelBlocks];
+  alignas(64) float sums[kInt8PanelRows * Wide::kLanes];
+  const std::int64_t blocks = a.weight.cols / kQuantGroup, stride = a.quantized_stride, rows = last - first;
+  for (std::int64_t i = 0; i < rows * Wide::kLanes; ++i) sums[i] = 0.0f;
+  for (std::int64_t block = 0; block < blocks; block += kInt8PanelBlocks) {
+    const std::int64_t count = blocks - block < kInt8PanelBlocks ? blocks - block : kInt8PanelBlocks;
+    for (std::int64_t i = 0; i < count; ++i) panel[i] = unpack_lanes<Isa, Wide, kKind>(a, column, block + i);
+    const QuantBlock* x = a.quantized + first * stride + block;
+    multiply_panel<Wide::kIntRows>(Int8Panel<Wide, Block>{panel, count, x, stride, sums}, rows);
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (int lane = 0; lane < Wide::kLanes; lane += Isa::kLanes) {
+      store_output<Isa>(a, first + r, column + lane, Isa::load(sums + r * Wide::kLanes + lane));
     }
   }
 }
 
-constexpr std::int64_t kInt8PanelBlocks = 16;  // 10 KiB of unpacked weights
-constexpr std::int64_t kInt8PanelRows = 256;   // that share them; their sums take 16 KiB
-
-// Rows [first, last), at most kInt8PanelRows, of one tile, whose blocks are unpacked once for all of them, a panel at a
-// time.
-template <class Isa, WeightKind kKind>
-void int8_many_rows(const LinearArgs& a, std::int64_t tile, std::int64_t first, std::int64_t last) {
-  using Weights = Int8Weights<Isa, kKind>;
-  using Block = typename Weights::Block;
-  Block panel[kInt8PanelBlocks];
-  alignas(64) float sums[kInt8PanelRows * Isa::kLanes];
-  const WeightTile source = weight_tile(a.weight, tile);
-  const std::int64_t blocks = a.weight.cols / kQuantGroup, stride = a.quantized_stride, rows = last - first;
-  for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
-    const std::int64_t column = tile * kTileRows + lane;
-    if (column >= a.weight.rows) return;
-    for (std::int64_t i = 0; i < rows * Isa::kLanes; ++i) sums[i] = 0.0f;
-    for (std::int64_t block = 0; block < blocks; block += kInt8PanelBlocks) {
-      const std::int64_t count = blocks - block < kInt8PanelBlocks ? blocks - block : kInt8PanelBlocks;
-      for (std::int64_t i = 0; i < count; ++i) {
-        prefetch_ahead<Weights::Layout::kStep>(source.data + (block + i) * Weights::Layout::kStep);
-        panel[i] = Weights(source, block + i, lane);
-      }
-      int8_panel<Isa, Block, Isa::kIntRows>(panel, count, a.quantized + first * stride + block, stride, rows, sums);
-    }
-    for (std::int64_t r = 0; r < rows; ++r) {
-      store_output<Isa>(a, first + r, column, Isa::load(sums + r * Isa::kLanes));
-    }
+// Rows [first, last) of output columns [column, end), whole steps of Wide's lanes; the column behind them.
+template <class Isa, class Wide, WeightKind kKind>
+std::int64_t int8_columns(const LinearArgs& a, std::int64_t column, std::int64_t end, std::int64_t first,
+                          std::int64_t last) {
+  for (; column + Wide::kLanes <= end; column += Wide::kLanes) {
+    int8_many_rows<Isa, Wide, kKind>(a, column, first, last);
   }
+  return column;
+}
+
+// Rows whose activations stay in half a megabyte of L2 while all tiles pass over them: the rows in equal parts.
+inline std::int64_t int8_row_step(std::int64_t rows, std::int64_t row_bytes, std::int64_t multiple) {
+  constexpr std::int64_t kL2Bytes = 512 * 1024;
+  std::int64_t most = kL2Bytes / (row_bytes > 0 ? row_bytes : 1);
+  if (most < 32) most = 32;
+  if (most > kInt8PanelRows) most = kInt8PanelRows;
+  const std::int64_t parts = (rows + most - 1) / most;
+  const std::int64_t step = ((rows + parts - 1) / parts + multiple - 1) / multiple * multiple;
+  return step < kInt8PanelRows ? step : kInt8PanelRows;
 }
 
 template <class Isa, WeightKind kKind>
 void linear_int8_kind(const LinearArgs& a) {
-  if (a.last_row - a.first_row == 1) {
-    for (std::int64_t tile = a.first_tile; tile < a.last_tile; ++tile) int8_one_row<Isa, kKind>(a, tile, a.first_row);
-    return;
-  }
-  // Rows whose activations stay in half a megabyte of L2 while all tiles pass over them.
-  constexpr std::int64_t kL2Bytes = 512 * 1024;
+  constexpr int kFewRows = few_rows<Isa>(kKind);
+  const std::int64_t rows = a.last_row - a.first_row;
+  if (rows <= 0) return;
+  if (rows <= kFewRows) return for_count<Isa, kFewRows>(static_cast<int>(rows), Int8FewRows<Isa, kKind>{a});
   const std::int64_t row_bytes = a.weight.cols / kQuantGroup * static_cast<std::int64_t>(sizeof(QuantBlock));
-  std::int64_t step = kL2Bytes / (row_bytes > 0 ? row_bytes : 1) / Isa::kIntRows * Isa::kIntRows;
-  if (step < 4 * Isa::kIntRows) step = 4 * Isa::kIntRows;
-  if (step > kInt8PanelRows) step = kInt8PanelRows;
+  const std::int64_t step = int8_row_step(rows, row_bytes, Isa::kIntRows);
+  const std::int64_t used = (a.weight.rows + Isa::kLanes - 1) / Isa::kLanes * Isa::kLanes;
+  const std::int64_t end = a.last_tile * kTileRows < used ? a.last_tile * kTileRows : used;
   for (std::int64_t row = a.first_row; row < a.last_row; row += step) {
     const std::int64_t last = row + step < a.last_row ? row + step : a.last_row;
-    for (std::int64_t tile = a.first_tile; tile < a.last_tile; ++tile) int8_many_rows<Isa, kKind>(a, tile, row, last);
+    std::int64_t column = a.first_tile * kTileRows;
+    if constexpr (requires { typename Isa::Wide; }) {
+      if (last - row > Isa::kIntRows) column = int8_columns<Isa, typename Isa::Wide, kKind>(a, column, end, row, last);
+    }
+    int8_columns<Isa, Isa, kKind>(a, column, end, row, last);
   }
 }
 

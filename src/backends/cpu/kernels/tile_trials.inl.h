@@ -12,9 +12,12 @@ constexpr std::int64_t kTrialRows = 48;    // of every tile's height a multiple
 constexpr std::int64_t kTrialBlocks = 8;   // K of a pass with int8
 constexpr std::int64_t kTrialFloats = 64;  // and with f32
 
-// A block's words of weights, the sums of the rows, an activation and a product.
+// A block's words of weights, the sums of the rows, an activation and a product; or, with tiles side by side, the sums
+// as integers and as floats, a word of each tile and an activation.
 template <class Isa, int kRows>
 constexpr RegisterTile int8_tile() {
+  constexpr int kTiles = Isa::kLanes / kTileRows;
+  if constexpr (kTiles > 1) return {kRows, Isa::kLanes, (2 * kRows + 1) * kTiles + 1, Isa::kRegisters};
   return {kRows, kTileRows, kRows + 8 + 2, Isa::kRegisters};
 }
 // The sums, a row of weights and an activation.
@@ -34,7 +37,8 @@ void int8_trial(std::int64_t passes) {
   __builtin_memset(static_cast<void*>(x), 1, sizeof x);
   for (std::int64_t pass = 0; pass < passes; ++pass) {
     for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
-      int8_panel<Isa, Block, kRows>(panel, kTrialBlocks, x, kTrialBlocks, kTrialRows, sums);
+      const Int8Panel<Isa, Block> all{panel, kTrialBlocks, x, kTrialBlocks, sums};
+      for (std::int64_t row = 0; row < kTrialRows; row += kRows) all.from(row).template run<kRows>();
     }
   }
   [[maybe_unused]] const volatile float used = sums[0];
@@ -57,7 +61,8 @@ void f32_trial(std::int64_t passes) {
 template <class Isa, int kRows>
 constexpr TileTrial int8_trial_of() {
   static_assert(kTrialRows % kRows == 0);
-  return {int8_tile<Isa, kRows>(), kTrialRows * kTrialBlocks * kQuantGroup * kTileRows, int8_trial<Isa, kRows>};
+  constexpr int kColumns = Isa::kLanes > kTileRows ? Isa::kLanes : kTileRows;
+  return {int8_tile<Isa, kRows>(), kTrialRows * kTrialBlocks * kQuantGroup * kColumns, int8_trial<Isa, kRows>};
 }
 template <class Isa, int kRows>
 constexpr TileTrial f32_trial_of() {
@@ -65,10 +70,21 @@ constexpr TileTrial f32_trial_of() {
   return {f32_tile<Isa, kRows>(), kTrialRows * kTrialFloats * Isa::kFloatTiles * kTileRows, f32_trial<Isa, kRows>};
 }
 
-template <class Isa>
-constexpr TileTrial kInt8Trials[kTileTrials] = {
-    int8_trial_of<Isa, Isa::kIntRows / 4>(), int8_trial_of<Isa, Isa::kIntRows / 2>(),
-    int8_trial_of<Isa, Isa::kIntRows>(), int8_trial_of<Isa, 2 * Isa::kIntRows>()};
+template <class Isa, int kRows>
+struct Int8Trials {
+  static constexpr TileTrial kAll[kTileTrials] = {int8_trial_of<Isa, kRows / 4>(), int8_trial_of<Isa, kRows / 2>(),
+                                                  int8_trial_of<Isa, kRows>(), int8_trial_of<Isa, 2 * kRows>()};
+};
+// Of an Isa that takes tiles side by side.
+template <class Isa, int kRows>
+  requires requires { typename Isa::Wide; }
+struct Int8Trials<Isa, kRows> {
+  using Wide = typename Isa::Wide;
+  static constexpr TileTrial kAll[kTileTrials] = {
+      int8_trial_of<Isa, kRows>(), int8_trial_of<Wide, Wide::kIntRows / 2>(), int8_trial_of<Wide, Wide::kIntRows>(),
+      int8_trial_of<Wide, 2 * Wide::kIntRows>()};
+  static_assert(int8_tile<Wide, Wide::kIntRows>().used <= Wide::kRegisters);
+};
 template <class Isa>
 constexpr TileTrial kF32Trials[kTileTrials] = {
     f32_trial_of<Isa, Isa::kFloatRows / 4>(), f32_trial_of<Isa, Isa::kFloatRows / 2>(),
