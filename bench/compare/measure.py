@@ -123,8 +123,8 @@ class Comparison:
                 progress.next(f"{where}: {case.title}: {program.name}")
                 self.attempt(program, case, lambda p=program, c=case: self.measure_rate(p, c))
         if self.start:
-            for cold in (True, False):
-                for program in programs:
+            for program in programs:
+                for cold in (True, False):  # one after the other: a cold start drops everybody's pages
                     progress.next(f"{where}: {'cold' if cold else 'warm'} start: {program.name}")
                     self.attempt(program, "start", lambda p=program, c=cold: self.measure_start(p, c))
         if self.energy.readable:
