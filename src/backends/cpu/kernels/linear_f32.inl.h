@@ -8,7 +8,9 @@
 
 namespace galago::cpu {
 
-constexpr std::int64_t kChunkRows = 64;      // rows that share an expanded panel; their sums take 8 KiB
+// Rows that share an expanded panel, whole steps of them; their sums take 8 KiB.
+template <class Isa>
+constexpr std::int64_t kChunkRows = 64 / Isa::kFloatRows * Isa::kFloatRows;
 constexpr std::int64_t kPanelWeights = 256;  // k x tiles of a panel: 16 KiB of f32
 
 // sums[r][v] += over k: w[v][k] * x[r][k], for kVectors vectors of lanes starting at lane group `group`.
@@ -46,36 +48,93 @@ GALAGO_INLINE void f32_block(const float* w, std::int64_t tile_stride, int group
   }
 }
 
-// All lane groups of `tiles` tiles for `rows` rows, in steps of kRows, then of half as many.
-template <class Isa, int kRows>
-void f32_rows(const float* w, std::int64_t tile_stride, int tiles, const float* x, std::int64_t x_stride,
-              std::int64_t rows, std::int64_t count, float* sums, std::int64_t sums_stride) {
-  const int groups = tiles * (kTileRows / Isa::kLanes);
-  std::int64_t row = 0;
-  for (; row + kRows <= rows; row += kRows) {
+// All lane groups of `tiles` tiles for rows of x.
+template <class Isa>
+struct F32Rows {
+  const float* w;
+  std::int64_t tile_stride;
+  int tiles;
+  const float* x;
+  std::int64_t x_stride, count;
+  float* sums;
+  std::int64_t sums_stride;
+
+  template <int kRows>
+  void run() const {
+    const int groups = tiles * (kTileRows / Isa::kLanes);
     int group = 0;
     for (; group + Isa::kFloatVectors <= groups; group += Isa::kFloatVectors) {
-      f32_block<Isa, Isa::kFloatVectors, kRows>(w, tile_stride, group, x + row * x_stride, x_stride, count,
-                                                sums + row * sums_stride, sums_stride);
+      f32_block<Isa, Isa::kFloatVectors, kRows>(w, tile_stride, group, x, x_stride, count, sums, sums_stride);
     }
     for (; group < groups; ++group) {
-      f32_block<Isa, 1, kRows>(w, tile_stride, group, x + row * x_stride, x_stride, count, sums + row * sums_stride,
-                               sums_stride);
+      f32_block<Isa, 1, kRows>(w, tile_stride, group, x, x_stride, count, sums, sums_stride);
     }
   }
-  if constexpr (kRows > 1) {
-    if (row < rows) {
-      f32_rows<Isa, kRows / 2>(w, tile_stride, tiles, x + row * x_stride, x_stride, rows - row, count,
-                               sums + row * sums_stride, sums_stride);
+
+  GALAGO_INLINE F32Rows from(std::int64_t row) const {
+    return {w, tile_stride, tiles, x + row * x_stride, x_stride, count, sums + row * sums_stride, sums_stride};
+  }
+};
+
+// The same for `rows` of them, kRows at a time.
+template <int kRows, class Isa>
+GALAGO_INLINE void multiply_f32(const F32Rows<Isa>& all, std::int64_t rows) {
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows) all.from(row).template run<kRows>();
+  if (row < rows) for_count<Isa, kRows>(static_cast<int>(rows - row), all.from(row));
+}
+
+// The weights of kinds that are floats in their tiles.
+template <WeightKind kKind>
+constexpr bool kIsFloat = kKind == WeightKind::kF32 || kKind == WeightKind::kF16 || kKind == WeightKind::kBF16;
+
+template <class Isa, WeightKind kKind>
+GALAGO_INLINE typename Isa::F32 load_floats(const std::uint8_t* p) {
+  if constexpr (kKind == WeightKind::kF32) return Isa::load(reinterpret_cast<const float*>(p));
+  if constexpr (kKind == WeightKind::kF16) return Isa::load_f16(reinterpret_cast<const std::uint16_t*>(p));
+  if constexpr (kKind == WeightKind::kBF16) return Isa::load_bf16(reinterpret_cast<const std::uint16_t*>(p));
+}
+
+// One row against kTiles tiles of floats, which are read where they lie.
+template <class Isa, WeightKind kKind, int kTiles>
+void f32_one_row(const LinearArgs& a, std::int64_t tile, std::int64_t row) {
+  constexpr int kGroups = kTileRows / Isa::kLanes;
+  constexpr std::int64_t kBytes = kKind == WeightKind::kF32 ? 4 : 2, kStep = kTileRows * kBytes;
+  const std::uint8_t* from = weight_tile(a.weight, tile).data;
+  const float* x = a.x + row * a.x_stride;
+  typename Isa::F32 acc[kTiles][kGroups];
+  GALAGO_UNROLL
+  for (int t = 0; t < kTiles; ++t) {
+    GALAGO_UNROLL
+    for (int g = 0; g < kGroups; ++g) acc[t][g] = Isa::zero();
+  }
+  for (std::int64_t k = 0; k < a.weight.cols; ++k, from += kStep) {
+    const typename Isa::F32 value = Isa::set1(x[k]);
+    GALAGO_UNROLL
+    for (int t = 0; t < kTiles; ++t) {
+      const std::uint8_t* w = from + t * a.weight.tile_bytes;
+      prefetch_ahead<kStep>(w);
+      GALAGO_UNROLL
+      for (int g = 0; g < kGroups; ++g) {
+        acc[t][g] = Isa::fma(load_floats<Isa, kKind>(w + g * Isa::kLanes * kBytes), value, acc[t][g]);
+      }
+    }
+  }
+  GALAGO_UNROLL
+  for (int t = 0; t < kTiles; ++t) {
+    GALAGO_UNROLL
+    for (int g = 0; g < kGroups; ++g) {
+      const std::int64_t column = (tile + t) * kTileRows + g * Isa::kLanes;
+      if (column < a.weight.rows) store_output<Isa>(a, row, column, acc[t][g]);
     }
   }
 }
 
-// `tiles` tiles from `tile` on, rows [first, last) of at most kChunkRows.
+// `tiles` tiles from `tile` on, rows [first, last) of at most kChunkRows<Isa>.
 template <class Isa, WeightKind kKind, int kTiles>
 void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t first, std::int64_t last) {
   constexpr std::int64_t kWidth = kTiles * kTileRows, kPanel = kPanelWeights / kTiles;
-  alignas(64) float sums[kChunkRows * kWidth];
+  alignas(64) float sums[kChunkRows<Isa> * kWidth];
   alignas(64) float panel[kKind == WeightKind::kF32 ? 1 : kPanelWeights * kTileRows];
   const std::int64_t rows = last - first;
   for (std::int64_t i = 0; i < rows * kWidth; ++i) sums[i] = 0.0f;
@@ -93,8 +152,8 @@ void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t f
         expand_tile<Isa, kKind>(weight_tile(a.weight, tile + t), k, count, panel + t * tile_stride);
       }
     }
-    f32_rows<Isa, Isa::kFloatRows>(w, tile_stride, tiles, a.x + first * a.x_stride + k, a.x_stride, rows, count, sums,
-                                   kWidth);
+    const float* x = a.x + first * a.x_stride + k;
+    multiply_f32<Isa::kFloatRows>(F32Rows<Isa>{w, tile_stride, tiles, x, a.x_stride, count, sums, kWidth}, rows);
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t lane = 0; lane < tiles * kTileRows; lane += Isa::kLanes) {
@@ -107,8 +166,16 @@ void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t f
 template <class Isa, WeightKind kKind>
 void linear_f32_kind(const LinearArgs& a) {
   constexpr int kTiles = kKind == WeightKind::kRows ? 1 : Isa::kFloatTiles;
-  for (std::int64_t row = a.first_row; row < a.last_row; row += kChunkRows) {
-    const std::int64_t last = row + kChunkRows < a.last_row ? row + kChunkRows : a.last_row;
+  if constexpr (kIsFloat<kKind>) {
+    if (a.last_row - a.first_row == 1) {
+      std::int64_t tile = a.first_tile;
+      for (; tile + kTiles <= a.last_tile; tile += kTiles) f32_one_row<Isa, kKind, kTiles>(a, tile, a.first_row);
+      for (; tile < a.last_tile; ++tile) f32_one_row<Isa, kKind, 1>(a, tile, a.first_row);
+      return;
+    }
+  }
+  for (std::int64_t row = a.first_row; row < a.last_row; row += kChunkRows<Isa>) {
+    const std::int64_t last = row + kChunkRows<Isa> < a.last_row ? row + kChunkRows<Isa> : a.last_row;
     for (std::int64_t tile = a.first_tile; tile < a.last_tile; tile += kTiles) {
       const std::int64_t tiles = a.last_tile - tile < kTiles ? a.last_tile - tile : kTiles;
       f32_tiles<Isa, kKind, kTiles>(a, tile, static_cast<int>(tiles), row, last);

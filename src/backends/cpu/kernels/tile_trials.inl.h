@@ -52,8 +52,9 @@ void f32_trial(std::int64_t passes) {
   for (float& value : w) value = 1.0f;
   for (float& value : x) value = 1.0f;
   for (std::int64_t pass = 0; pass < passes; ++pass) {
-    f32_rows<Isa, kRows>(w, kTrialFloats * kTileRows, kTiles, x, kTrialFloats, kTrialRows, kTrialFloats, sums,
-                         kTiles * kTileRows);
+    const F32Rows<Isa> all{w,    kTrialFloats * kTileRows, kTiles, x, kTrialFloats, kTrialFloats,
+                           sums, kTiles * kTileRows};
+    for (std::int64_t row = 0; row < kTrialRows; row += kRows) all.from(row).template run<kRows>();
   }
   [[maybe_unused]] const volatile float used = sums[0];
 }
