@@ -17,7 +17,7 @@ struct I8mmOps : NeonOps<Isa> {
     if constexpr (kRows == 1) {
       Sdot<Isa>::add(acc, w, x, stride);
     } else {
-      static_assert(n % 4 == 0 && kRows % 2 == 0);
+      static_assert(n % 4 == 0);
       int8x16_t zipped[n];
       GALAGO_UNROLL
       for (int j = 0; j < n; j += 2) {
@@ -26,7 +26,7 @@ struct I8mmOps : NeonOps<Isa> {
         zipped[j + 1] = vreinterpretq_s8_s32(vzip2q_s32(near, far));
       }
       GALAGO_UNROLL
-      for (int r = 0; r < kRows; r += 2) {
+      for (int r = 0; r + 1 < kRows; r += 2) {
         const std::int8_t* codes = x + r * stride;
         int32x4_t left = vdupq_n_s32(0), right = left;  // columns 0 and 1, 2 and 3, of both rows
         GALAGO_UNROLL
@@ -43,6 +43,11 @@ struct I8mmOps : NeonOps<Isa> {
         const int64x2_t l = vreinterpretq_s64_s32(left), m = vreinterpretq_s64_s32(right);
         acc[r] = vaddq_s32(acc[r], vreinterpretq_s32_s64(vzip1q_s64(l, m)));
         acc[r + 1] = vaddq_s32(acc[r + 1], vreinterpretq_s32_s64(vzip2q_s64(l, m)));
+      }
+      if constexpr (kRows % 2 == 1) {
+        int32x4_t last[1] = {acc[kRows - 1]};
+        Sdot<Isa>::add(last, w, x + (kRows - 1) * stride, stride);
+        acc[kRows - 1] = last[0];
       }
     }
   }
