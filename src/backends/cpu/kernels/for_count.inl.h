@@ -1,6 +1,8 @@
 // From a number of rows to the code compiled for as many.
 #pragma once
 
+#include <cstdint>
+
 #include "backends/cpu/kernels/compiler.inl.h"
 
 namespace galago::cpu {
@@ -12,6 +14,14 @@ GALAGO_INLINE void for_count(int n, const F& f) {
     if (n < kMost) return for_count<Isa, kMost - 1>(n, f);
   }
   f.template run<kMost>();
+}
+
+// Calls f.from(row).template run<kRows>() for every kRows of `rows` rows, and once more for those that remain.
+template <class Isa, int kRows, class F>
+GALAGO_INLINE void for_rows(std::int64_t rows, const F& f) {
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows) f.from(row).template run<kRows>();
+  if (row < rows) for_count<Isa, kRows>(static_cast<int>(rows - row), f.from(row));
 }
 
 }  // namespace galago::cpu

@@ -76,25 +76,6 @@ struct F32Rows {
   }
 };
 
-// The same for `rows` of them, kRows at a time.
-template <int kRows, class Isa>
-GALAGO_INLINE void multiply_f32(const F32Rows<Isa>& all, std::int64_t rows) {
-  std::int64_t row = 0;
-  for (; row + kRows <= rows; row += kRows) all.from(row).template run<kRows>();
-  if (row < rows) for_count<Isa, kRows>(static_cast<int>(rows - row), all.from(row));
-}
-
-// The weights of kinds that are floats in their tiles.
-template <WeightKind kKind>
-constexpr bool kIsFloat = kKind == WeightKind::kF32 || kKind == WeightKind::kF16 || kKind == WeightKind::kBF16;
-
-template <class Isa, WeightKind kKind>
-GALAGO_INLINE typename Isa::F32 load_floats(const std::uint8_t* p) {
-  if constexpr (kKind == WeightKind::kF32) return Isa::load(reinterpret_cast<const float*>(p));
-  if constexpr (kKind == WeightKind::kF16) return Isa::load_f16(reinterpret_cast<const std::uint16_t*>(p));
-  if constexpr (kKind == WeightKind::kBF16) return Isa::load_bf16(reinterpret_cast<const std::uint16_t*>(p));
-}
-
 // One row against kTiles tiles of floats, which are read where they lie.
 template <class Isa, WeightKind kKind, int kTiles>
 void f32_one_row(const LinearArgs& a, std::int64_t tile, std::int64_t row) {
@@ -153,7 +134,7 @@ void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t f
       }
     }
     const float* x = a.x + first * a.x_stride + k;
-    multiply_f32<Isa::kFloatRows>(F32Rows<Isa>{w, tile_stride, tiles, x, a.x_stride, count, sums, kWidth}, rows);
+    for_rows<Isa, Isa::kFloatRows>(rows, F32Rows<Isa>{w, tile_stride, tiles, x, a.x_stride, count, sums, kWidth});
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t lane = 0; lane < tiles * kTileRows; lane += Isa::kLanes) {

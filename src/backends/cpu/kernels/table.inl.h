@@ -32,7 +32,7 @@ constexpr KernelTable kernel_table() {
           .attention_split = attention_split<Isa>,
           .attention_merge = attention_merge<Isa>,
           .attention_dense = attention_dense<Isa>,
-          .int8_trials = Int8Trials<Isa, Isa::kIntRows>::kAll,
+          .int8_trials = Int8Trials<Isa>::kAll,
           .f32_trials = kF32Trials<Isa>};
 }
 

@@ -71,19 +71,20 @@ constexpr TileTrial f32_trial_of() {
   return {f32_tile<Isa, kRows>(), kTrialRows * kTrialFloats * Isa::kFloatTiles * kTileRows, f32_trial<Isa, kRows>};
 }
 
-template <class Isa, int kRows>
+template <class Isa>
 struct Int8Trials {
+  static constexpr int kRows = Isa::kIntRows;
   static constexpr TileTrial kAll[kTileTrials] = {int8_trial_of<Isa, kRows / 4>(), int8_trial_of<Isa, kRows / 2>(),
                                                   int8_trial_of<Isa, kRows>(), int8_trial_of<Isa, 2 * kRows>()};
 };
 // Of an Isa that takes tiles side by side.
-template <class Isa, int kRows>
+template <class Isa>
   requires requires { typename Isa::Wide; }
-struct Int8Trials<Isa, kRows> {
+struct Int8Trials<Isa> {
   using Wide = typename Isa::Wide;
   static constexpr TileTrial kAll[kTileTrials] = {
-      int8_trial_of<Isa, kRows>(), int8_trial_of<Wide, Wide::kIntRows / 2>(), int8_trial_of<Wide, Wide::kIntRows>(),
-      int8_trial_of<Wide, 2 * Wide::kIntRows>()};
+      int8_trial_of<Isa, Isa::kIntRows>(), int8_trial_of<Wide, Wide::kIntRows / 2>(),
+      int8_trial_of<Wide, Wide::kIntRows>(), int8_trial_of<Wide, 2 * Wide::kIntRows>()};
   static_assert(int8_tile<Wide, Wide::kIntRows>().used <= Wide::kRegisters);
 };
 template <class Isa>

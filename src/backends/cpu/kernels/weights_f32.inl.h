@@ -52,13 +52,25 @@ GALAGO_INLINE void store_block(const SignedBlock<Isa>& b, int lane, float* out) 
   store_codes<Isa, true>(w, lane, out, [&](F32 code, int) GALAGO_LAMBDA { return Isa::mul(b.scale, code); });
 }
 
+// Kinds that are floats in their tiles.
+template <WeightKind kKind>
+constexpr bool kIsFloat = kKind == WeightKind::kF32 || kKind == WeightKind::kF16 || kKind == WeightKind::kBF16;
+
+template <class Isa, WeightKind kKind>
+GALAGO_INLINE typename Isa::F32 load_floats(const std::uint8_t* p) {
+  static_assert(kIsFloat<kKind>);
+  if constexpr (kKind == WeightKind::kF32) return Isa::load(reinterpret_cast<const float*>(p));
+  if constexpr (kKind == WeightKind::kF16) return Isa::load_f16(reinterpret_cast<const std::uint16_t*>(p));
+  if constexpr (kKind == WeightKind::kBF16) return Isa::load_bf16(reinterpret_cast<const std::uint16_t*>(p));
+}
+
 // Weights k0 .. k0 + count of one tile; both are multiples of 32 for block kinds.
 template <class Isa, WeightKind kKind>
 GALAGO_INLINE void expand_tile(const WeightTile& tile, std::int64_t k0, std::int64_t count, float* out) {
   if constexpr (kKind == WeightKind::kF16 || kKind == WeightKind::kBF16) {
-    const auto* halves = reinterpret_cast<const std::uint16_t*>(tile.data) + k0 * kTileRows;
+    const std::uint8_t* halves = tile.data + 2 * k0 * kTileRows;
     for (std::int64_t i = 0; i < count * kTileRows; i += Isa::kLanes) {
-      Isa::store(out + i, kKind == WeightKind::kF16 ? Isa::load_f16(halves + i) : Isa::load_bf16(halves + i));
+      Isa::store(out + i, load_floats<Isa, kKind>(halves + 2 * i));
     }
   } else {
     for (std::int64_t k = 0; k < count; k += kQuantGroup, out += kQuantGroup * kTileRows) {
