@@ -20,6 +20,13 @@ constexpr std::int64_t kRowBlock = 256;
 // With tiles, expanding weights costs as much as multiplying some 150 rows with them.
 constexpr std::int64_t kBf16RowBlock = 512;
 
+// Floats from one row of a prologue's results to the next: an odd number of cache lines. Kernels read the same column
+// of many rows at once, which would share a few sets of L1 if they lay pages apart.
+std::int64_t row_pitch(std::int64_t cols) {
+  constexpr std::int64_t kLineFloats = 16;
+  return ((cols + kLineFloats - 1) / kLineFloats | 1) * kLineFloats;
+}
+
 struct Norm {
   bool layer_norm = false;
   bool weight_plus_one = false;
@@ -140,12 +147,14 @@ class LinearsInstruction : public Instruction {
   }
 
   Activations shared(const Run& run) const {
-    return {run.floats(x), run.out(norm || gated ? x : Operand{}), reinterpret_cast<QuantBlock*>(run.write(quantized)),
+    return {run.floats(x), run.out(has_prologue() ? x : Operand{}), reinterpret_cast<QuantBlock*>(run.write(quantized)),
             reinterpret_cast<std::uint16_t*>(run.write(bf16))};
   }
 
+  bool has_prologue() const { return norm || gated; }
+  std::int64_t x_stride(std::int64_t n_cols) const { return has_prologue() ? row_pitch(n_cols) : n_cols; }
   // Rows of bf16 take the first half of a prologue's rows.
-  std::int64_t bf16_stride(std::int64_t n_cols) const { return norm || gated ? 2 * n_cols : n_cols; }
+  std::int64_t bf16_stride(std::int64_t n_cols) const { return has_prologue() ? 2 * row_pitch(n_cols) : n_cols; }
 
   // Rows [first, last) normalized, gated, quantized, narrowed.
   void prepare(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last,
@@ -155,7 +164,7 @@ class LinearsInstruction : public Instruction {
     if (source) {
       run.kernels.quantize_rows({run.floats(source), n_cols, to.quantized, quant_blocks(n_cols), n_cols, first, last});
     }
-    if (bf16) run.kernels.narrow_rows({to.x, n_cols, to.bf16, bf16_stride(n_cols), n_cols, first, last});
+    if (bf16) run.kernels.narrow_rows({to.x, x_stride(n_cols), to.bf16, bf16_stride(n_cols), n_cols, first, last});
   }
 
   void normalize(const Run& run, std::int64_t n_cols, std::int64_t first, std::int64_t last,
@@ -166,7 +175,7 @@ class LinearsInstruction : public Instruction {
     args.weight = run.floats(norm->weight);
     args.bias = run.floats(norm->bias);
     args.y = to.floats;
-    args.y_stride = n_cols;
+    args.y_stride = row_pitch(n_cols);
     args.quantized = to.quantized;
     args.quantized_stride = quant_blocks(n_cols);
     args.cols = n_cols;
@@ -183,7 +192,8 @@ class LinearsInstruction : public Instruction {
     args.gate = run.floats(gated->gate);
     args.up = run.floats(gated->up);
     args.y = to.floats;
-    args.gate_stride = args.up_stride = args.y_stride = n_cols;
+    args.gate_stride = args.up_stride = n_cols;
+    args.y_stride = row_pitch(n_cols);
     args.quantized = to.quantized;
     args.quantized_stride = quant_blocks(n_cols);
     args.cols = n_cols;
@@ -240,7 +250,7 @@ class LinearsInstruction : public Instruction {
   LinearArgs linear_args(const Activations& activations, std::int64_t n_cols) const {
     LinearArgs args{};
     args.x = activations.x;
-    args.x_stride = n_cols;
+    args.x_stride = x_stride(n_cols);
     args.quantized = activations.quantized;
     args.quantized_stride = quant_blocks(n_cols);
     args.x_bf16 = activations.bf16;
@@ -262,7 +272,7 @@ class LinearsInstruction : public Instruction {
     }
     if (own.tiles == 0) return std::nullopt;
     own.tile_bytes = bytes / own.tiles;
-    own.quantized = aligned(any_part(false) ? n_rows * n_cols : 0, sizeof(float));
+    own.quantized = aligned(any_part(false) ? n_rows * x_stride(n_cols) : 0, sizeof(float));
     own.y = own.quantized + aligned(any_part(true) ? n_rows * quant_blocks(n_cols) : 0, sizeof(QuantBlock));
     const std::int64_t left = static_cast<std::int64_t>(Team::kScratchBytes) - own.y;
     own.most_tiles = left / (n_rows * kTileRows * static_cast<std::int64_t>(sizeof(float)));
@@ -306,7 +316,7 @@ class LinearsInstruction : public Instruction {
     const auto prepare_own = [&](std::byte* scratch) {
       const Activations own = own_activations(layout, scratch);
       prepare(run, n_cols, 0, n_rows, own);
-      if (!norm && !gated && own.floats != nullptr) std::copy_n(run.floats(x), n_rows * n_cols, own.floats);
+      if (!has_prologue() && own.floats != nullptr) std::copy_n(run.floats(x), n_rows * n_cols, own.floats);
     };
     // Reads nothing of the run: it may be over.
     const auto compute = [&, this](std::byte* scratch, int chunk) {
@@ -383,11 +393,11 @@ Scratch scratch_of(const graph::Graph& graph, const LinearsPattern& linears, Ari
   if (runs_bf16(graph, linears, arithmetic)) {
     // Norm and activation write f32, which become bf16 where they lie.
     const bool prologue = linears.norm || linears.gated;
-    scratch.bf16 = scratch.layout.add(rows * cols * static_cast<std::int64_t>(prologue ? sizeof(float) : 2));
+    scratch.bf16 = scratch.layout.add(rows * (prologue ? row_pitch(cols) * 4 : cols * 2));
     return scratch;
   }
   if (floats && (linears.norm || linears.gated)) {
-    scratch.floats = scratch.layout.add(rows * cols * static_cast<std::int64_t>(sizeof(float)));
+    scratch.floats = scratch.layout.add(rows * row_pitch(cols) * static_cast<std::int64_t>(sizeof(float)));
   }
   if (quantized) {
     scratch.quantized = scratch.layout.add(rows * quant_blocks(cols) * static_cast<std::int64_t>(sizeof(QuantBlock)));

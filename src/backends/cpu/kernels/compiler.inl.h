@@ -12,3 +12,6 @@
 
 // After a lambda's parameters: inlined like the operations.
 #define GALAGO_LAMBDA __attribute__((always_inline))
+
+// Hides from the compiler where a pointer came from.
+#define GALAGO_OPAQUE(pointer) __asm__("" : "+r"(pointer))

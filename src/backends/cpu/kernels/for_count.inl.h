@@ -24,4 +24,13 @@ GALAGO_INLINE void for_rows(std::int64_t rows, const F& f) {
   if (row < rows) for_count<Isa, kRows>(static_cast<int>(rows - row), f.from(row));
 }
 
+// The rows of a part, when `rows` of them are divided into equal parts of whole kRows, of which none is above `most`
+// (at least kRows).
+template <class Isa, int kRows>
+GALAGO_INLINE std::int64_t equal_rows(std::int64_t rows, std::int64_t most) {
+  most = most / kRows * kRows;
+  const std::int64_t parts = (rows + most - 1) / most;
+  return parts > 1 ? ((rows + parts - 1) / parts + kRows - 1) / kRows * kRows : most;
+}
+
 }  // namespace galago::cpu

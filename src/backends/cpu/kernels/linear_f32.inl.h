@@ -8,9 +8,7 @@
 
 namespace galago::cpu {
 
-// Rows that share an expanded panel, whole steps of them; their sums take 8 KiB.
-template <class Isa>
-constexpr std::int64_t kChunkRows = 64 / Isa::kFloatRows * Isa::kFloatRows;
+constexpr std::int64_t kF32PanelRows = 264;  // that share an expanded panel; their sums take up to 33 KiB
 constexpr std::int64_t kPanelWeights = 256;  // k x tiles of a panel: 16 KiB of f32
 
 // sums[r][v] += over k: w[v][k] * x[r][k], for kVectors vectors of lanes starting at lane group `group`.
@@ -19,8 +17,12 @@ GALAGO_INLINE void f32_block(const float* w, std::int64_t tile_stride, int group
                              std::int64_t count, float* sums, std::int64_t sums_stride) {
   using F32 = typename Isa::F32;
   constexpr int kGroups = kTileRows / Isa::kLanes;
-  const float* from[kVectors];
+  // A pointer for each three rows: an address has a base and once or twice the stride, so 12 rows take five registers.
+  constexpr int kBases = (kRows + 2) / 3;
+  const float *from[kVectors], *base[kBases];
   F32 acc[kRows][kVectors];
+  GALAGO_UNROLL
+  for (int b = 0; b < kBases; ++b) base[b] = x + 3 * b * x_stride;
   GALAGO_UNROLL
   for (int v = 0; v < kVectors; ++v) {
     from[v] = w + (group + v) / kGroups * tile_stride + (group + v) % kGroups * Isa::kLanes;
@@ -36,9 +38,14 @@ GALAGO_INLINE void f32_block(const float* w, std::int64_t tile_stride, int group
     for (int v = 0; v < kVectors; ++v) weights[v] = Isa::load(from[v] + k * kTileRows);
     GALAGO_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      const F32 value = Isa::set1(x[r * x_stride + k]);
+      const F32 value = Isa::set1(base[r / 3][r % 3 * x_stride]);
       GALAGO_UNROLL
       for (int v = 0; v < kVectors; ++v) acc[r][v] = Isa::fma(weights[v], value, acc[r][v]);
+    }
+    GALAGO_UNROLL
+    for (int b = 0; b < kBases; ++b) {
+      ++base[b];
+      GALAGO_OPAQUE(base[b]);  // or the compiler keeps a pointer for each row, and moves them in and out of registers
     }
   }
   GALAGO_UNROLL
@@ -111,11 +118,11 @@ void f32_one_row(const LinearArgs& a, std::int64_t tile, std::int64_t row) {
   }
 }
 
-// `tiles` tiles from `tile` on, rows [first, last) of at most kChunkRows<Isa>.
+// `tiles` tiles from `tile` on, rows [first, last) of at most kF32PanelRows.
 template <class Isa, WeightKind kKind, int kTiles>
 void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t first, std::int64_t last) {
   constexpr std::int64_t kWidth = kTiles * kTileRows, kPanel = kPanelWeights / kTiles;
-  alignas(64) float sums[kChunkRows<Isa> * kWidth];
+  alignas(64) float sums[kF32PanelRows * kWidth];
   alignas(64) float panel[kKind == WeightKind::kF32 ? 1 : kPanelWeights * kTileRows];
   const std::int64_t rows = last - first;
   for (std::int64_t i = 0; i < rows * kWidth; ++i) sums[i] = 0.0f;
@@ -155,8 +162,9 @@ void linear_f32_kind(const LinearArgs& a) {
       return;
     }
   }
-  for (std::int64_t row = a.first_row; row < a.last_row; row += kChunkRows<Isa>) {
-    const std::int64_t last = row + kChunkRows<Isa> < a.last_row ? row + kChunkRows<Isa> : a.last_row;
+  const std::int64_t step = equal_rows<Isa, Isa::kFloatRows>(a.last_row - a.first_row, kF32PanelRows);
+  for (std::int64_t row = a.first_row; row < a.last_row; row += step) {
+    const std::int64_t last = row + step < a.last_row ? row + step : a.last_row;
     for (std::int64_t tile = a.first_tile; tile < a.last_tile; tile += kTiles) {
       const std::int64_t tiles = a.last_tile - tile < kTiles ? a.last_tile - tile : kTiles;
       f32_tiles<Isa, kKind, kTiles>(a, tile, static_cast<int>(tiles), row, last);

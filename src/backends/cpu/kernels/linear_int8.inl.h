@@ -69,14 +69,10 @@ constexpr int few_rows(WeightKind kind) {
     case WeightKind::kQ8_0:
     case WeightKind::kQ4_0:
     case WeightKind::kQ4_1:
-    case WeightKind::kQ5_0:
-    case WeightKind::kQ5_1:
-    case WeightKind::kQ2_K:
     case WeightKind::kQ3_K:
     case WeightKind::kQ4_K:
     case WeightKind::kQ5_K:
     case WeightKind::kQ6_K:
-    case WeightKind::kIQ4_NL:
     case WeightKind::kIQ4_XS:
     case WeightKind::kMXFP4: return Isa::kIntRows;
     default: return 1;
@@ -164,13 +160,11 @@ std::int64_t int8_columns(const LinearArgs& a, std::int64_t column, std::int64_t
 // Rows whose activations stay in half a megabyte of L2 while all tiles pass over them: the rows in equal parts.
 template <class Isa>
 GALAGO_INLINE std::int64_t int8_row_step(std::int64_t rows, std::int64_t row_bytes) {
-  constexpr std::int64_t kL2Bytes = 512 * 1024, kMultiple = Isa::kIntRows;
+  constexpr std::int64_t kL2Bytes = 512 * 1024;
   std::int64_t most = kL2Bytes / (row_bytes > 0 ? row_bytes : 1);
   if (most < 32) most = 32;
   if (most > kInt8PanelRows) most = kInt8PanelRows;
-  const std::int64_t parts = (rows + most - 1) / most;
-  const std::int64_t step = ((rows + parts - 1) / parts + kMultiple - 1) / kMultiple * kMultiple;
-  return step < kInt8PanelRows ? step : kInt8PanelRows;
+  return equal_rows<Isa, Isa::kIntRows>(rows, most);
 }
 
 template <class Isa, WeightKind kKind>
