@@ -92,10 +92,15 @@ Cache make_cache(const KernelTable& kernels, Heads h, KvType type, std::vector<s
                    sequence.data(),
                    position.data(),
                    0,
-                   rows / 2};
+                   rows / 2,
+                   0,
+                   h.n_kv_heads};
     kernels.kv_append(a);
     a.first_row = rows / 2, a.last_row = rows;
-    kernels.kv_append(a);
+    for (a.first_kv_head = 0; a.first_kv_head < h.n_kv_heads; ++a.first_kv_head) {
+      a.last_kv_head = a.first_kv_head + 1;
+      kernels.kv_append(a);
+    }
     round_to(type, h.k_dim, &c.k[s]);
     if (!h.values_in_keys) round_to(type, h.v_dim, &c.v[s]);
     for (std::int64_t i = 0; h.values_in_keys && i < rows * h.n_kv_heads; ++i) {
@@ -347,7 +352,7 @@ TEST_P(Attention, HalvesConvertExactly) {
   std::vector<std::byte> memory(static_cast<std::size_t>(layout.k_bytes + layout.v_bytes));
   const std::int32_t zero = 0;
   const PagedKv kv{memory.data(), 0, 0, layout.k_bytes, KvType::kF16, 1, count, count, &zero, 1};
-  kernels().kv_append({kv, values.data(), count, values.data(), count, &zero, &zero, 0, 1});
+  kernels().kv_append({kv, values.data(), count, values.data(), count, &zero, &zero, 0, 1, 0, 1});
   const auto* stored = reinterpret_cast<const std::uint16_t*>(memory.data() + layout.k_bytes);
   for (std::int64_t i = 0; i < count; ++i) ASSERT_EQ(stored[i], quant::f32_to_f16(values[i])) << values[i];
 }

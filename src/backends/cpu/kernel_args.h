@@ -215,7 +215,7 @@ struct PagedKv {
   std::int64_t page_table_stride;
 };
 
-// Stores row r's keys and values as token position[r] of sequence[r].
+// Stores keys and values of heads [first_kv_head, last_kv_head) of row r as token position[r] of sequence[r].
 struct KvAppendArgs {
   PagedKv kv;
   const float* k;  // (rows, n_kv_heads * k_dim)
@@ -223,7 +223,7 @@ struct KvAppendArgs {
   const float* v;  // (rows, n_kv_heads * v_dim)
   std::int64_t v_stride;
   const std::int32_t *sequence, *position;
-  std::int64_t first_row, last_row;
+  std::int64_t first_row, last_row, first_kv_head, last_kv_head;
 };
 
 // Row r attends to its sequence's tokens [max(0, position + 1 - window), key_end), key_end = position + 1 unless given.

@@ -139,7 +139,7 @@ std::vector<std::byte> cpu_pages(const ops::ConformanceStep& step, const std::ve
         std::copy_n(key, spec.k_dim, k.data() + head * spec.k_dim);
         std::copy_n(value, spec.v_dim, v.data() + head * spec.v_dim);
       }
-      available_kernels().front()->kv_append({kv, k.data(), 0, v.data(), 0, &sequence, &token, 0, 1});
+      available_kernels().front()->kv_append({kv, k.data(), 0, v.data(), 0, &sequence, &token, 0, 1, 0, kv.n_kv_heads});
     }
   }
   return pages;

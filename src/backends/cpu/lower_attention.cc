@@ -54,16 +54,17 @@ struct RopeRows {
   std::int64_t heads = 0, head_dim = 0, pairs = 0;
   bool interleaved = false;
 
-  void rotate(const Run& run, std::int64_t first, std::int64_t last) const {
+  // Heads [head, last_head) of rows [first, last).
+  void rotate(const Run& run, std::int64_t first, std::int64_t last, std::int64_t head, std::int64_t last_head) const {
     const float* cos = run.floats(table);
     RopeArgs args{};
-    args.x = run.floats(x);
-    args.y = run.out(y);
+    args.x = run.floats(x) + head * head_dim;
+    args.y = run.out(y) + head * head_dim;
     args.x_stride = args.y_stride = heads * head_dim;
     args.cos = cos;
     args.sin = cos + run.at(rows) * pairs;
     args.table_stride = pairs;
-    args.n_heads = heads;
+    args.n_heads = last_head - head;
     args.head_dim = head_dim;
     args.rope_dim = 2 * pairs;
     args.interleaved = interleaved;
@@ -97,7 +98,7 @@ class RopeInstruction : public Instruction {
 
   Status run(const Run& run) const override {
     run.parallel(run.at(rope.rows), row_grain(rope.heads * rope.head_dim),
-                 [&](std::int64_t first, std::int64_t last) { rope.rotate(run, first, last); });
+                 [&](std::int64_t first, std::int64_t last) { rope.rotate(run, first, last, 0, rope.heads); });
     return {};
   }
   std::string to_string() const override { return rope.to_string(); }
@@ -117,26 +118,45 @@ class AppendInstruction : public Instruction {
     const std::int64_t n_rows = run.at(rows);
     GALAGO_TRY(const PagedKv kv, open_paged(ops::KvAppend::kName, run.step, state, spec, n_rows, PagesRead::kOwn, 0));
     const std::int64_t width = std::int64_t{spec.heads} * (spec.k_dim + spec.v_dim);
-    run.parallel(n_rows, row_grain(width), [&](std::int64_t first, std::int64_t last) {
-      if (rotates) rope.rotate(run, first, last);
-      KvAppendArgs args{};
-      args.kv = kv;
-      args.k = run.floats(k);
-      args.k_stride = std::int64_t{spec.heads} * spec.k_dim;
-      args.v = run.floats(v);
-      args.v_stride = std::int64_t{spec.heads} * spec.v_dim;
-      args.sequence = run.step->sequence;
-      args.position = run.step->position;
-      args.first_row = first;
-      args.last_row = last;
-      run.kernels.kv_append(args);
-    });
+    run.parallel(n_rows, row_grain(width),
+                 [&](std::int64_t first, std::int64_t last) { append(run, kv, first, last, 0, spec.heads); });
     return {};
+  }
+
+  // The heads of few rows: each lies in lines of memory that nobody has touched since the step before.
+  bool run_in_team(const Run& run) const override {
+    const std::int64_t n_rows = run.at(rows);
+    if (n_rows > kFewRows) return Instruction::run_in_team(run);
+    const auto kv = open_paged(ops::KvAppend::kName, run.step, state, spec, n_rows, PagesRead::kOwn, 0);
+    if (!kv.ok()) return Instruction::run_in_team(run);
+    return run.member->share(run.first_stage, spec.heads,
+                             [&](std::int64_t head) { append(run, *kv, 0, n_rows, head, head + 1); });
   }
 
   std::string to_string() const override {
     return fmt::format("{}kv_append  rows {}  state {} {}", rotates ? "rope + " : "", rows.to_string(), state,
                        ops::to_string(ops::StateSpec(spec)));
+  }
+
+ private:
+  static constexpr std::int64_t kFewRows = 16;
+
+  void append(const Run& run, const PagedKv& kv, std::int64_t first, std::int64_t last, std::int64_t head,
+              std::int64_t last_head) const {
+    if (rotates) rope.rotate(run, first, last, head, last_head);
+    KvAppendArgs args{};
+    args.kv = kv;
+    args.k = run.floats(k);
+    args.k_stride = std::int64_t{spec.heads} * spec.k_dim;
+    args.v = run.floats(v);
+    args.v_stride = std::int64_t{spec.heads} * spec.v_dim;
+    args.sequence = run.step->sequence;
+    args.position = run.step->position;
+    args.first_row = first;
+    args.last_row = last;
+    args.first_kv_head = head;
+    args.last_kv_head = last_head;
+    run.kernels.kv_append(args);
   }
 };
 

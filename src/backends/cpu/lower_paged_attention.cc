@@ -46,6 +46,34 @@ class PagedAttentionInstruction : public Instruction {
   Status run(const Run& run) const override {
     const std::int64_t n_rows = run.at(rows);
     if (n_rows == 0) return {};
+    GALAGO_TRY(const AttentionPagedArgs args, open(run, n_rows));
+    const std::int64_t first = first_split(*run.step), last = last_split(args);
+    if (run.n_threads > 1 && n_rows <= kMostSplitRows && last - first > 1) return split_keys(run, args, first, last);
+    const std::int64_t row_block = std::max<std::int64_t>(1, kBlockQueries * op.kv_heads / heads);
+    for_heads(run, n_rows, row_block, op.kv_heads,
+              [&](std::int64_t row, std::int64_t end, std::int64_t head) { attend(run, args, row, end, head); });
+    return {};
+  }
+
+  // Few rows that see one split of keys.
+  bool run_in_team(const Run& run) const override {
+    const std::int64_t n_rows = run.at(rows);
+    if (n_rows == 0 || n_rows > kMostSplitRows) return Instruction::run_in_team(run);
+    const auto args = open(run, n_rows);
+    if (!args.ok() || last_split(*args) - first_split(*run.step) > 1) return Instruction::run_in_team(run);
+    return run.member->share(run.first_stage, op.kv_heads,
+                             [&](std::int64_t head) { attend(run, *args, 0, n_rows, head); });
+  }
+
+  std::string to_string() const override {
+    return fmt::format("attention_paged  rows {}  heads {} x {}  kv heads {}{}{}{}{}{}  state {}", rows.to_string(),
+                       heads, k_dim, op.kv_heads, op.window > 0 ? fmt::format("  window {}", op.window) : "",
+                       op.values_in_keys ? "  values in keys" : "", sinks ? "  sinks" : "", spans ? "  spans" : "",
+                       slopes ? "  slopes" : "", op.state);
+  }
+
+ private:
+  Result<AttentionPagedArgs> open(const Run& run, std::int64_t n_rows) const {
     const ops::Paged spec{op.kv_heads, static_cast<int>(k_dim), op.values_in_keys ? 0 : op.v_dim};
     AttentionPagedArgs args{};
     GALAGO_TRY(args.kv, open_paged(ops::PagedAttention::kName, run.step, op.state, spec, n_rows, PagesRead::kVisible,
@@ -66,28 +94,17 @@ class PagedAttentionInstruction : public Instruction {
     args.softcap = op.soft_cap;
     args.window = op.window;
     args.last_row = n_rows;
-    const std::int64_t first = first_split(*run.step), last = last_split(args);
-    if (run.n_threads > 1 && n_rows <= kMostSplitRows && last - first > 1) return split_keys(run, args, first, last);
-    const std::int64_t row_block = std::max<std::int64_t>(1, kBlockQueries * op.kv_heads / heads);
-    for_heads(run, n_rows, row_block, op.kv_heads, [&](std::int64_t row, std::int64_t end, std::int64_t head) {
-      AttentionPagedArgs part = args;
-      part.first_row = row;
-      part.last_row = end;
-      part.first_kv_head = head;
-      part.last_kv_head = head + 1;
-      run.kernels.attention_paged(part);
-    });
-    return {};
+    return args;
   }
 
-  std::string to_string() const override {
-    return fmt::format("attention_paged  rows {}  heads {} x {}  kv heads {}{}{}{}{}{}  state {}", rows.to_string(),
-                       heads, k_dim, op.kv_heads, op.window > 0 ? fmt::format("  window {}", op.window) : "",
-                       op.values_in_keys ? "  values in keys" : "", sinks ? "  sinks" : "", spans ? "  spans" : "",
-                       slopes ? "  slopes" : "", op.state);
+  static void attend(const Run& run, AttentionPagedArgs args, std::int64_t row, std::int64_t end, std::int64_t head) {
+    args.first_row = row;
+    args.last_row = end;
+    args.first_kv_head = head;
+    args.last_kv_head = head + 1;
+    run.kernels.attention_paged(args);
   }
 
- private:
   // What a row sees after itself must be rows of this step, one after the other: their pages were checked.
   static Status check_spans(const ops::StepView& step, const std::int32_t* ends) {
     std::int32_t reach = 0;

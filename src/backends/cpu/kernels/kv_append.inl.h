@@ -22,15 +22,19 @@ GALAGO_INLINE std::int64_t rows_of_page(const KvAppendArgs& a, std::int64_t row)
   return n;
 }
 
-// `count` tokens at once: a dim's keys of a page are neighbours, those of a token are not.
+// `count` tokens at once: a dim's keys of a page are neighbours, those of a token are not. Nobody has touched the lines
+// of a head since the step before, and no hardware foresees them.
 template <class Isa, class Element>
-GALAGO_INLINE void append_keys(const KvAppendArgs& a, std::int64_t row, std::int64_t count, Element* keys) {
-  const std::int64_t dims = a.kv.n_kv_heads * a.kv.k_dim;
+GALAGO_INLINE void append_keys(const KvAppendArgs& a, std::int64_t row, std::int64_t count, std::int64_t head,
+                               Element* keys) {
+  const std::int64_t dim = a.kv.k_dim;
+  keys += head * dim * kPageTokens;
+  for (std::int64_t i = 0; i < dim; ++i) __builtin_prefetch(keys + i * kPageTokens, 1);
   Element block[kAppendTokens][Isa::kLanes];
-  for (std::int64_t i = 0; i < dims; i += Isa::kLanes) {
-    const std::int64_t left = dims - i, n = left < Isa::kLanes ? left : Isa::kLanes;
+  for (std::int64_t i = 0; i < dim; i += Isa::kLanes) {
+    const std::int64_t left = dim - i, n = left < Isa::kLanes ? left : Isa::kLanes;
     for (std::int64_t token = 0; token < count; ++token) {
-      const float* k = a.k + (row + token) * a.k_stride;
+      const float* k = a.k + (row + token) * a.k_stride + head * dim;
       KvElement<Isa, Element>::store(block[token], load_row<Isa>(k + i, left), Isa::kLanes);
     }
     for (std::int64_t j = 0; j < n; ++j) {
@@ -41,14 +45,13 @@ GALAGO_INLINE void append_keys(const KvAppendArgs& a, std::int64_t row, std::int
 }
 
 template <class Isa, class Element>
-GALAGO_INLINE void append_values(const KvAppendArgs& a, std::int64_t row, std::int64_t slot, Element* values) {
+GALAGO_INLINE void append_values(const KvAppendArgs& a, std::int64_t row, std::int64_t slot, std::int64_t head,
+                                 Element* values) {
   const std::int64_t dim = a.kv.v_dim;
-  for (std::int64_t head = 0; head < a.kv.n_kv_heads && dim > 0; ++head) {
-    const float* v = a.v + row * a.v_stride + head * dim;
-    Element* to = values + (head * kPageTokens + slot) * dim;
-    for (std::int64_t i = 0; i < dim; i += Isa::kLanes) {
-      KvElement<Isa, Element>::store(to + i, load_row<Isa>(v + i, dim - i), dim - i);
-    }
+  const float* v = a.v + row * a.v_stride + head * dim;
+  Element* to = values + (head * kPageTokens + slot) * dim;
+  for (std::int64_t i = 0; i < dim; i += Isa::kLanes) {
+    KvElement<Isa, Element>::store(to + i, load_row<Isa>(v + i, dim - i), dim - i);
   }
 }
 
@@ -59,9 +62,12 @@ void kv_append_rows(const KvAppendArgs& a) {
     count = rows_of_page<Isa>(a, row);
     const std::int64_t position = a.position[row], slot = position % kPageTokens;
     std::byte* base = page_of<Isa>(kv, a.sequence[row], position / kPageTokens);
-    append_keys<Isa>(a, row, count, reinterpret_cast<Element*>(base + kv.k_offset) + slot);
+    auto* keys = reinterpret_cast<Element*>(base + kv.k_offset) + slot;
     auto* values = reinterpret_cast<Element*>(base + kv.v_offset);
-    for (std::int64_t i = 0; i < count; ++i) append_values<Isa>(a, row + i, slot + i, values);
+    for (std::int64_t head = a.first_kv_head; head < a.last_kv_head; ++head) {
+      append_keys<Isa>(a, row, count, head, keys);
+      for (std::int64_t i = 0; i < count; ++i) append_values<Isa>(a, row + i, slot + i, head, values);
+    }
   }
 }
 
@@ -151,7 +157,7 @@ void kv_append_codes(const KvAppendArgs& a) {
   for (std::int64_t row = a.first_row; row < a.last_row; ++row) {
     const std::int64_t position = a.position[row], slot = position % kPageTokens;
     std::byte* base = page_of<Isa>(kv, a.sequence[row], position / kPageTokens);
-    for (std::int64_t head = 0; head < kv.n_kv_heads; ++head) {
+    for (std::int64_t head = a.first_kv_head; head < a.last_kv_head; ++head) {
       const CodedHead k = coded_head<Isa, kBits>(base + kv.k_offset, kv.n_kv_heads, head, kv.k_dim);
       quantize_head<Isa, kBits>(a.k + row * a.k_stride + head * kv.k_dim, kv.k_dim, codes, k.scales + slot);
       for (std::int64_t word = 0; word < k_pad * kBits / 32; ++word) {
