@@ -139,8 +139,6 @@ class AppendInstruction : public Instruction {
   }
 
  private:
-  static constexpr std::int64_t kFewRows = 16;
-
   void append(const Run& run, const PagedKv& kv, std::int64_t first, std::int64_t last, std::int64_t head,
               std::int64_t last_head) const {
     if (rotates) rope.rotate(run, first, last, head, last_head);

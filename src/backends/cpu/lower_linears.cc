@@ -389,16 +389,15 @@ Scratch scratch_of(const graph::Graph& graph, const LinearsPattern& linears, Ari
   const Shape& shape = graph.value(shaped).type.shape;
   // The planner has refused sizes that overflow.
   const std::int64_t rows = shape.max_rows().value_or(0), cols = shape.dim(-1).bound();
+  const std::int64_t pitched = rows * row_pitch(cols) * static_cast<std::int64_t>(sizeof(float));
+  const bool prologue = linears.norm || linears.gated;
   Scratch scratch;
   if (runs_bf16(graph, linears, arithmetic)) {
     // Norm and activation write f32, which become bf16 where they lie.
-    const bool prologue = linears.norm || linears.gated;
-    scratch.bf16 = scratch.layout.add(rows * (prologue ? row_pitch(cols) * 4 : cols * 2));
+    scratch.bf16 = scratch.layout.add(prologue ? pitched : rows * cols * 2);
     return scratch;
   }
-  if (floats && (linears.norm || linears.gated)) {
-    scratch.floats = scratch.layout.add(rows * row_pitch(cols) * static_cast<std::int64_t>(sizeof(float)));
-  }
+  if (floats && prologue) scratch.floats = scratch.layout.add(pitched);
   if (quantized) {
     scratch.quantized = scratch.layout.add(rows * quant_blocks(cols) * static_cast<std::int64_t>(sizeof(QuantBlock)));
   }

@@ -55,6 +55,9 @@ UnaryOp unary_op(ops::UnaryKind kind);
 InstructionPtr rope_table_instruction(Operand positions, Operand inv_freq, Operand table, Size rows, std::int64_t pairs,
                                       const ops::Rope& rope);
 
+// Steps of at most so many rows are divided by heads or keys; longer ones have rows enough for all threads.
+inline constexpr std::int64_t kFewRows = 16;
+
 // Calls task(first row, last row, kv head) for blocks of rows and heads. Heads of a block lie next to each other, so
 // that threads work on the same part of the causal triangle.
 void for_heads(const Run& run, std::int64_t n_rows, std::int64_t row_block, std::int64_t kv_heads,

@@ -11,8 +11,6 @@
 namespace galago::cpu {
 namespace {
 
-// Steps of at most so many rows are split over their keys; longer ones have rows enough for all threads.
-constexpr std::int64_t kMostSplitRows = 16;
 // What their partial results may take; some splits of one row fit in any case.
 constexpr std::int64_t kPartialFloats = 1 << 18;
 constexpr std::int64_t kMostSplits = 64;
@@ -27,7 +25,7 @@ struct PagedAttentionScratch {
 
 PagedAttentionScratch paged_scratch(std::int64_t rows, std::int64_t heads, std::int64_t v_dim) {
   PagedAttentionScratch scratch;
-  const std::int64_t split_rows = std::min(rows, kMostSplitRows), split = split_rows * heads * (v_dim + 2);
+  const std::int64_t split_rows = std::min(rows, kFewRows), split = split_rows * heads * (v_dim + 2);
   scratch.partial_floats = std::max(split, std::min(kPartialFloats, split * kMostSplits));
   scratch.partials = scratch.layout.add(scratch.partial_floats * static_cast<std::int64_t>(sizeof(float)));
   scratch.totals = scratch.layout.add(split_rows * heads * 2 * static_cast<std::int64_t>(sizeof(float)));
@@ -48,17 +46,18 @@ class PagedAttentionInstruction : public Instruction {
     if (n_rows == 0) return {};
     GALAGO_TRY(const AttentionPagedArgs args, open(run, n_rows));
     const std::int64_t first = first_split(*run.step), last = last_split(args);
-    if (run.n_threads > 1 && n_rows <= kMostSplitRows && last - first > 1) return split_keys(run, args, first, last);
+    if (run.n_threads > 1 && n_rows <= kFewRows && last - first > 1) return split_keys(run, args, first, last);
     const std::int64_t row_block = std::max<std::int64_t>(1, kBlockQueries * op.kv_heads / heads);
     for_heads(run, n_rows, row_block, op.kv_heads,
               [&](std::int64_t row, std::int64_t end, std::int64_t head) { attend(run, args, row, end, head); });
     return {};
   }
 
-  // Few rows that see one split of keys.
+  // Few rows that see one split of keys. Spans may lie where later instructions write, and a member that is late would
+  // read them outside of a stage.
   bool run_in_team(const Run& run) const override {
     const std::int64_t n_rows = run.at(rows);
-    if (n_rows == 0 || n_rows > kMostSplitRows) return Instruction::run_in_team(run);
+    if (n_rows == 0 || n_rows > kFewRows || spans) return Instruction::run_in_team(run);
     const auto args = open(run, n_rows);
     if (!args.ok() || last_split(*args) - first_split(*run.step) > 1) return Instruction::run_in_team(run);
     return run.member->share(run.first_stage, op.kv_heads,

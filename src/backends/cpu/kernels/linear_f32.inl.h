@@ -1,6 +1,6 @@
 // y = x W^T from weights of any kind and f32 activations. Panels of weights are expanded to f32 in L1 (f32 tiles are
-// read where they lie), then multiplied with up to 64 rows. Sums run along K in order, one fused multiply-add after the
-// other, also across panels: the bits of a row depend on nothing else.
+// read where they lie), then multiplied with up to 264 rows. Sums run along K in order, one fused multiply-add after
+// the other, also across panels: the bits of a row depend on nothing else.
 #pragma once
 
 #include "backends/cpu/kernels/linear_int8.inl.h"
