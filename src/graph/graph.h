@@ -31,7 +31,7 @@ struct Value {
 
 // Several nodes that run as one. The body keeps them, so the fused node has a reference, a type and a printout.
 struct Fused {
-  std::string pattern;  // what a backend matches: "linears", "gated_act", "add_norm", "rope_append"
+  std::string pattern;  // what a backend matches: one of those that passes/fuse_nodes.h lists
   std::shared_ptr<const Graph> body;
 };
 

@@ -50,6 +50,12 @@ void Run::parallel(std::int64_t n, std::int64_t grain, FunctionRef<void(std::int
                                     [&](int, std::int64_t part) { task(n * part / parts, n * (part + 1) / parts); });
 }
 
+bool Run::share(int stage, std::int64_t n_chunks, FunctionRef<void(std::int64_t chunk)> task) const {
+  if (member != nullptr) return member->share(first_stage + stage, n_chunks, task);
+  ThreadPool::shared().parallel_for(n_threads, n_chunks, [&](int, std::int64_t chunk) { task(chunk); });
+  return true;
+}
+
 bool Instruction::run_in_team(const Run& run) const {
   return run.member->share(run.first_stage, 1, [&](std::int64_t) {
     Run alone = run;

@@ -84,6 +84,9 @@ struct Run {
   // Calls task(first, last) for consecutive parts of [0, n). Each part is at least `grain` long, which says how many of
   // them are worth a thread's while.
   void parallel(std::int64_t n, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> task) const;
+  // A stage of the instruction: calls task(chunk) for each chunk, as a member of the team if this is one. False: the
+  // member has left.
+  [[nodiscard]] bool share(int stage, std::int64_t n_chunks, FunctionRef<void(std::int64_t chunk)> task) const;
 };
 
 // Parts of this many floats are worth handing to another thread: some 5 us of work against 1 us of handing over.

@@ -34,7 +34,7 @@ class MoeRouteInstruction : public MoeInstruction {
     const std::int64_t n_rows = run.at(node_->rows), grain = row_grain(node_->hidden);
     const std::int64_t chunks = (n_rows + grain - 1) / grain;
     const ExpertGroups groups = node_->groups(run);
-    if (!share(run, 0, chunks, [&](std::int64_t chunk) {
+    if (!run.share(0, chunks, [&](std::int64_t chunk) {
           const std::int64_t first = chunk * grain, last = std::min(n_rows, first + grain);
           for (std::int64_t row = first; row < last; ++row) choose(run, groups, row);
           prepare(run, first, last);
@@ -43,7 +43,7 @@ class MoeRouteInstruction : public MoeInstruction {
       return false;
     }
     if (chunks <= 1) return true;
-    return share(run, 1, 1, [&](std::int64_t) { group_by_expert(groups, n_rows); });
+    return run.share(1, 1, [&](std::int64_t) { group_by_expert(groups, n_rows); });
   }
 
  private:

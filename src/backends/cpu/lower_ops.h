@@ -8,6 +8,7 @@
 namespace galago::cpu {
 
 Status lower(Lowering& to, const LinearsPattern& linears);
+Status lower(Lowering& to, const GatedLinearsPattern& gated_linears);
 Status lower(Lowering& to, const NormPattern& norm);
 Status lower(Lowering& to, const AddNormPattern& add_norm);
 Status lower(Lowering& to, const GatedPattern& gated);
@@ -65,6 +66,8 @@ void for_heads(const Run& run, std::int64_t n_rows, std::int64_t row_block, std:
 
 // Scratch of what needs any.
 std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic);
+std::int64_t gated_linears_scratch(const graph::Graph& graph, const GatedLinearsPattern& gated_linears,
+                                   Arithmetic arithmetic);
 std::int64_t moe_scratch(const graph::Graph& graph, const Node& node, Arithmetic arithmetic);
 std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendPattern& rope_append);
 std::int64_t paged_attention_scratch(const graph::Graph& graph, const Node& node);

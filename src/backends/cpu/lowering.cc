@@ -47,6 +47,7 @@ Status Lowering::lower(std::size_t node_index) {
 
 Status Lowering::lower_node(const Node& node) {
   if (const auto linears = match_linears(node)) return cpu::lower(*this, *linears);
+  if (const auto gated_linears = match_gated_linears(node)) return cpu::lower(*this, *gated_linears);
   if (const auto norm = match_norm(node)) return cpu::lower(*this, *norm);
   if (const auto add_norm = match_add_norm(node)) return cpu::lower(*this, *add_norm);
   if (const auto gated = match_gated(node)) return cpu::lower(*this, *gated);
@@ -106,6 +107,9 @@ Operand Lowering::rope_table(const ops::Rope& rope, ValueId positions, ValueId i
 
 std::int64_t scratch_bytes(const graph::Graph& graph, const Node& node, Arithmetic arithmetic) {
   if (const auto linears = match_linears(node)) return linears_scratch(graph, *linears, arithmetic);
+  if (const auto gated_linears = match_gated_linears(node)) {
+    return gated_linears_scratch(graph, *gated_linears, arithmetic);
+  }
   if (const auto rope_append = match_rope_append(node)) return rope_append_scratch(graph, *rope_append);
   if (node.as<ops::Moe>() != nullptr) return moe_scratch(graph, node, arithmetic);
   if (node.as<ops::PagedAttention>() != nullptr) return paged_attention_scratch(graph, node);

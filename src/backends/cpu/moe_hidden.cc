@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "backends/cpu/gated_results.h"
 #include "backends/cpu/lower_ops.h"
 #include "backends/cpu/moe_node.h"
 #include "backends/cpu/tile_split.h"
@@ -13,24 +14,6 @@ namespace {
 
 // Reading and unpacking a tile's weights takes as long as multiplying so many rows with them.
 constexpr std::int64_t kUnpackRows = 4, kUnpackRowsBf16 = 128;
-
-// Two tiles of gate and of up make 32 results, which are a block of codes: the unit that chunks consist of.
-constexpr std::int64_t kUnitTiles = 2;
-static_assert(kUnitTiles * kTileRows == kQuantGroup);
-
-// Where the results of slots go.
-struct ResultPlace {
-  std::byte* base;
-  RowForm form;
-  std::int64_t stride;  // from one slot to the next, in floats, blocks or bf16
-  std::int64_t origin;  // the unit of slot 0 that lies at `base`
-
-  std::int64_t unit_bytes() const { return form_bytes(form, kQuantGroup); }
-  std::byte* at(std::int64_t slot, std::int64_t unit) const {
-    const std::int64_t element_bytes = form == RowForm::kInt8 ? unit_bytes() : unit_bytes() / kQuantGroup;
-    return base + (slot * stride * element_bytes + (unit - origin) * unit_bytes());
-  }
-};
 
 class MoeHiddenInstruction : public MoeInstruction {
  public:
@@ -60,7 +43,7 @@ class MoeHiddenInstruction : public MoeInstruction {
     const Rows rows{pointers(run, n_rows == 1 ? node.prepared : node.gathered), n_rows == 1, run.floats(node.gate.bias),
                     run.floats(node.up.bias)};
     const ResultPlace to = results(run);
-    return share(run, 1, chunks, [&](std::int64_t chunk) {
+    return run.share(1, chunks, [&](std::int64_t chunk) {
       for_expert_units(
           groups, units(), least, chunk, chunks, [&](std::int64_t expert, std::int64_t first, std::int64_t last) {
             multiply(run.kernels, rows, expert, groups.starts[expert], groups.starts[expert + 1], first, last, to);
@@ -76,7 +59,7 @@ class MoeHiddenInstruction : public MoeInstruction {
     const float *gate_bias, *up_bias;
   };
 
-  std::int64_t units() const { return (node_->gate.tiles() + kUnitTiles - 1) / kUnitTiles; }
+  std::int64_t units() const { return unit_count(node_->gate.tiles()); }
   std::int64_t unit_weight_bytes() const { return kUnitTiles * (node_->gate.tile_bytes() + node_->up.tile_bytes()); }
 
   ResultPlace results(const Run& run) const {
@@ -87,7 +70,7 @@ class MoeHiddenInstruction : public MoeInstruction {
 
   bool gather_rows(const Run& run, const ExpertGroups& groups, std::int64_t n_slots) const {
     const std::int64_t grain = row_grain(node_->hidden);
-    return share(run, 0, (n_slots + grain - 1) / grain, [&](std::int64_t chunk) {
+    return run.share(0, (n_slots + grain - 1) / grain, [&](std::int64_t chunk) {
       const std::int64_t first = chunk * grain, last = std::min(n_slots, first + grain);
       for (const RowForm form : kRowForms) {
         if (!node_->reads(form)) continue;
@@ -110,7 +93,8 @@ class MoeHiddenInstruction : public MoeInstruction {
     ExpertLinear up_linear(kernels, node.up, rows.up_bias, rows.x, node.hidden);
     alignas(64) float gate[kWaitingFloats];
     alignas(64) float up[kWaitingFloats];
-    for_blocks(first_slot, last_slot, first * kUnitTiles, std::min(node.gate.tiles(), last * kUnitTiles),
+    for_blocks(kWaitingFloats, first_slot, last_slot, first * kUnitTiles,
+               std::min(node.gate.tiles(), last * kUnitTiles),
                [&](std::int64_t slot, std::int64_t slot_end, std::int64_t tile, std::int64_t end) {
                  const std::int64_t stride = (end - tile) * kTileRows;
                  const std::int64_t row = rows.single ? 0 : slot, row_end = rows.single ? 1 : slot_end;
@@ -118,7 +102,8 @@ class MoeHiddenInstruction : public MoeInstruction {
                  up_linear.multiply(expert, row, row_end, tile, end, up, stride);
                  const std::int64_t cols = std::min(node.intermediate - tile * kTileRows, stride);
                  for (std::int64_t r = 0; r < slot_end - slot; ++r) limit(gate + r * stride, up + r * stride, cols);
-                 activate(kernels, gate, up, stride, cols, slot_end - slot, to, slot, tile / kUnitTiles);
+                 activate(kernels, unary_op(node.op.activation), {gate, up, stride, slot_end - slot, cols}, to, slot,
+                          tile / kUnitTiles);
                });
   }
 
@@ -129,34 +114,6 @@ class MoeHiddenInstruction : public MoeInstruction {
       up[i] = std::clamp(up[i], -most, most);
     }
     for (std::int64_t i = 0; i < cols && offset != 0.0f; ++i) up[i] += offset;
-  }
-
-  // `cols` results from `unit` on of `n` slots, in whole units but for a slot's last.
-  void activate(const KernelTable& kernels, float* gate, float* up, std::int64_t stride, std::int64_t cols,
-                std::int64_t n, const ResultPlace& to, std::int64_t slot, std::int64_t unit) const {
-    GatedArgs args{};
-    args.op = unary_op(node_->op.activation);
-    args.gate = gate;
-    args.up = up;
-    args.gate_stride = args.up_stride = stride;
-    args.cols = cols;
-    args.last_row = n;
-    std::byte* place = to.at(slot, unit);
-    switch (to.form) {
-      case RowForm::kFloat:
-        args.y = reinterpret_cast<float*>(place);
-        args.y_stride = to.stride;
-        return kernels.gated(args);
-      case RowForm::kInt8:
-        args.quantized = reinterpret_cast<QuantBlock*>(place);
-        args.quantized_stride = to.stride;
-        return kernels.gated(args);
-      case RowForm::kBf16: break;
-    }
-    args.y = gate;
-    args.y_stride = stride;
-    kernels.gated(args);
-    kernels.narrow_rows({gate, stride, reinterpret_cast<std::uint16_t*>(place), to.stride, cols, 0, n});
   }
 
   // Where a member of a team keeps its own copy of a single row and its experts, and the results of a chunk.

@@ -2,35 +2,9 @@
 
 namespace galago::cpu {
 
-std::string_view to_string(RowForm form) {
-  switch (form) {
-    case RowForm::kFloat: return "f32";
-    case RowForm::kInt8: return "int8";
-    case RowForm::kBf16: return "bf16";
-  }
-  return "unknown";
-}
-
-std::int64_t form_bytes(RowForm form, std::int64_t cols) {
-  switch (form) {
-    case RowForm::kFloat: return cols * static_cast<std::int64_t>(sizeof(float));
-    case RowForm::kInt8: return quant_blocks(cols) * static_cast<std::int64_t>(sizeof(QuantBlock));
-    case RowForm::kBf16: return cols * static_cast<std::int64_t>(sizeof(std::uint16_t));
-  }
-  return 0;
-}
-
 ExpertGroups MoeNode::groups(const Run& run) const {
   const auto ints = [&](const Operand& operand) { return reinterpret_cast<std::int32_t*>(run.write(operand)); };
   return {n_experts, per_row(), ints(experts), run.out(weights), ints(starts), ints(choices)};
-}
-
-RowPointers pointers(const Run& run, const FormedRows<Operand>& rows) {
-  RowPointers made;
-  for (const RowForm form : kRowForms) {
-    made.in(form) = const_cast<std::byte*>(run.read(rows.in(form)));  // only what lies in scratch is written
-  }
-  return made;
 }
 
 ExpertLinear::ExpertLinear(const KernelTable& kernels, const ExpertStack& stack, const float* bias,
@@ -52,23 +26,7 @@ void ExpertLinear::multiply(std::int64_t expert, std::int64_t first_row, std::in
   args_.last_row = last_row;
   args_.first_tile = first_tile;
   args_.last_tile = last_tile;
-  args_.y_stride = stride;
-  // The kernel counts rows and columns from the first. As a number, since no pointer may point there.
-  const std::int64_t before = first_row * stride + first_tile * kTileRows;
-  args_.y = reinterpret_cast<float*>(reinterpret_cast<std::uintptr_t>(y) -
-                                     static_cast<std::uintptr_t>(before) * sizeof(float));
-  switch (stack_.form) {
-    case RowForm::kFloat: return kernels_.linear_f32(args_);
-    case RowForm::kInt8: return kernels_.linear_int8(args_);
-    case RowForm::kBf16: return kernels_.linear_bf16(args_);
-  }
-}
-
-bool MoeInstruction::share(const Run& run, int stage, std::int64_t n_chunks,
-                           FunctionRef<void(std::int64_t chunk)> task) {
-  if (run.member != nullptr) return run.member->share(run.first_stage + stage, n_chunks, task);
-  ThreadPool::shared().parallel_for(run.n_threads, n_chunks, [&](int, std::int64_t chunk) { task(chunk); });
-  return true;
+  multiply_to(kernels_, stack_.form, args_, y, stride);
 }
 
 std::int64_t MoeInstruction::chunk_count(const Run& run, std::int64_t units, std::int64_t bytes, std::int64_t n_rows,

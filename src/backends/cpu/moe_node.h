@@ -10,25 +10,10 @@
 #include "backends/cpu/expert_groups.h"
 #include "backends/cpu/instruction.h"
 #include "backends/cpu/packing.h"
+#include "backends/cpu/row_forms.h"
 #include "ops/moe.h"
 
 namespace galago::cpu {
-
-// What a linear kernel reads.
-enum class RowForm : std::uint8_t { kFloat, kInt8, kBf16 };
-inline constexpr RowForm kRowForms[] = {RowForm::kFloat, RowForm::kInt8, RowForm::kBf16};
-
-std::string_view to_string(RowForm form);
-std::int64_t form_bytes(RowForm form, std::int64_t cols);
-
-// Where rows lie in up to three forms.
-template <class Place>
-struct FormedRows {
-  Place forms[3] = {};
-  Place& in(RowForm form) { return forms[static_cast<std::size_t>(form)]; }
-  const Place& in(RowForm form) const { return forms[static_cast<std::size_t>(form)]; }
-};
-using RowPointers = FormedRows<std::byte*>;
 
 // The matrices of all experts that do the same.
 struct ExpertStack {
@@ -62,8 +47,6 @@ struct MoeNode {
 };
 using SharedMoe = std::shared_ptr<const MoeNode>;
 
-RowPointers pointers(const Run& run, const FormedRows<Operand>& rows);
-
 // Products of an expert's matrix with rows. Reads nothing of a run.
 class ExpertLinear {
  public:
@@ -81,23 +64,8 @@ class ExpertLinear {
   LinearArgs args_{};
 };
 
-// Results of a linear that wait on the stack for what comes after: rows times columns, of two tiles at least.
-inline constexpr std::int64_t kWaitingFloats = 8192, kPairCols = 2 * kTileRows;
-
-// Calls visit(first row, last row, first tile, last tile) for blocks whose results fit kWaitingFloats. Ranges of tiles
-// begin at even ones when the first does.
-template <class Visit>
-void for_blocks(std::int64_t first_row, std::int64_t last_row, std::int64_t first_tile, std::int64_t last_tile,
-                Visit visit) {
-  constexpr std::int64_t kBlockRows = kWaitingFloats / kPairCols;
-  for (std::int64_t row = first_row; row < last_row; row += kBlockRows) {
-    const std::int64_t end = std::min(last_row, row + kBlockRows);
-    const std::int64_t step = kWaitingFloats / ((end - row) * kPairCols) * 2;
-    for (std::int64_t tile = first_tile; tile < last_tile; tile += step) {
-      visit(row, end, tile, std::min(last_tile, tile + step));
-    }
-  }
-}
+// Results of an expert that wait on the stack.
+inline constexpr std::int64_t kWaitingFloats = 8192;
 
 // Stages are run by a team, or each by itself by the pool. What decides the number of chunks must not lie in scratch,
 // where a member that comes late would find something else.
@@ -115,7 +83,6 @@ class MoeInstruction : public Instruction {
   // False: this member has left the run.
   virtual bool stages(const Run& run) const = 0;
 
-  static bool share(const Run& run, int stage, std::int64_t n_chunks, FunctionRef<void(std::int64_t chunk)> task);
   // Chunks for so many units, whose weights are `bytes` in all.
   static std::int64_t chunk_count(const Run& run, std::int64_t units, std::int64_t bytes, std::int64_t n_rows,
                                   std::int64_t per_thread);

@@ -39,7 +39,7 @@ class MoeSumInstruction : public MoeInstruction {
     const std::int64_t units = (tiles + unit - 1) / unit;
     const std::int64_t chunks = chunk_count(run, units, most_active(n_rows) * tiles * node.down.tile_bytes(), n_rows,
                                             n_rows < kManyRows ? kChunksPerThread : kSumChunksOfManyRows);
-    return share(run, 0, chunks, [&](std::int64_t chunk) {
+    return run.share(0, chunks, [&](std::int64_t chunk) {
       sum(run, n_rows, units * chunk / chunks * unit, std::min(tiles, units * (chunk + 1) / chunks * unit));
     });
   }
@@ -58,7 +58,7 @@ class MoeSumInstruction : public MoeInstruction {
                         node.intermediate);
     alignas(64) float waiting[kWaitingFloats];
     for (std::int64_t expert = 0; expert < groups.n_experts; ++expert) {
-      for_blocks(groups.starts[expert], groups.starts[expert + 1], first_tile, last_tile,
+      for_blocks(kWaitingFloats, groups.starts[expert], groups.starts[expert + 1], first_tile, last_tile,
                  [&](std::int64_t slot, std::int64_t last_slot, std::int64_t tile, std::int64_t end) {
                    const std::int64_t stride = (end - tile) * kTileRows, cols = column(end) - column(tile);
                    linear.multiply(expert, slot, last_slot, tile, end, waiting, stride);
@@ -117,7 +117,7 @@ class MoeSumInstruction : public MoeInstruction {
       ExpertLinear linear(kernels, node.down, bias, rows, node.intermediate);
       alignas(64) float waiting[kWaitingFloats];
       for (std::int64_t slot = 0; slot < node.per_row(); ++slot) {
-        for_blocks(slot, slot + 1, range.first, range.last,
+        for_blocks(kWaitingFloats, slot, slot + 1, range.first, range.last,
                    [&](std::int64_t, std::int64_t, std::int64_t tile, std::int64_t end) {
                      linear.multiply(experts[slot], slot, slot + 1, tile, end, waiting, (end - tile) * kTileRows);
                      add_weighted(waiting, weights[slot], column(end) - column(tile),

@@ -66,47 +66,65 @@ LinearsPattern::Part part_of(const Node& linear, Outer outer) {
 
 constexpr auto kSame = [](ValueId id) { return id; };
 
-std::optional<GatedPattern> gated_of(const Body& body) {
-  const auto* act = body.nodes()[0].as<ops::Unary>();
-  const Node& mul = body.nodes()[1];
+// The gated activation of a body's nodes `first` and `first` + 1, by the body's own ids.
+std::optional<GatedPattern> gated_at(const Body& body, std::size_t first) {
+  if (first + 2 > body.nodes().size()) return std::nullopt;
+  const auto* act = body.nodes()[first].as<ops::Unary>();
+  const Node& mul = body.nodes()[first + 1];
   if (act == nullptr || mul.as<ops::Mul>() == nullptr || !has_kernel(act->kind)) return std::nullopt;
-  const auto up = body.other(mul, body.nodes()[0].outputs[0]);
-  if (!up || !body.is_inner(body.nodes()[0].outputs[0]) || body.is_inner(*up)) return std::nullopt;
-  return GatedPattern{act->kind, body.outer(body.nodes()[0].inputs[0]), body.outer(*up), body.outer(mul.outputs[0])};
+  const ValueId activated = body.nodes()[first].outputs[0];
+  const auto up = body.other(mul, activated);
+  if (!up || !body.is_inner(activated)) return std::nullopt;
+  return GatedPattern{act->kind, body.nodes()[first].inputs[0], *up, mul.outputs[0]};
 }
 
-// The prologue of a "linears" body: how many nodes it has; nothing when it is none that the kernels have.
-std::optional<std::size_t> match_prologue(const Body& body, LinearsPattern* pattern) {
-  const std::vector<Node>& nodes = body.nodes();
-  if (nodes[0].as<ops::Linear>() != nullptr) return 0;
-  pattern->norm = norm_of(nodes[0], [&body](ValueId id) { return body.outer(id); });
-  if (pattern->norm) return 1;
-  if (nodes.size() < 3) return std::nullopt;
-  pattern->gated = gated_of(body);
-  return pattern->gated ? std::optional<std::size_t>(2) : std::nullopt;
-}
+// A walk along the nodes of a body whose parts follow each other: a norm, linears, a residual.
+class Walk {
+ public:
+  explicit Walk(const Body& body) : body_(body) {}
 
-// The linears of a body from node `first` on, and the residual after a single one. False when there is anything else.
-bool match_parts(const Body& body, std::size_t first, LinearsPattern* pattern) {
-  const std::vector<Node>& nodes = body.nodes();
-  const ValueId x = first > 0 ? nodes[first - 1].outputs[0] : nodes[0].inputs[0];
-  if (first > 0 && !body.is_inner(x)) return false;
-  pattern->x = body.outer(x);
-  std::size_t n = first;
-  for (; n < nodes.size() && nodes[n].as<ops::Linear>() != nullptr; ++n) {
-    if (nodes[n].inputs[0] != x) return false;
-    pattern->parts.push_back(part_of(nodes[n], [&body](ValueId id) { return body.outer(id); }));
-    if (pattern->parts.back().weight == kNoValue) return false;
+  std::size_t at() const { return at_; }
+  bool at_end() const { return at_ == body_.nodes().size(); }
+  void skip(std::size_t nodes) { at_ += nodes; }
+
+  // The norm in front, if there is one, and in `x` what linears read of it: by the body's own id.
+  std::optional<NormPattern> norm(ValueId* x) {
+    const Node& first = body_.nodes()[at_];
+    auto norm = norm_of(first, [this](ValueId id) { return body_.outer(id); });
+    *x = norm ? first.outputs[0] : first.inputs[0];
+    if (norm) ++at_;
+    return norm;
   }
-  if (n == nodes.size()) return !pattern->parts.empty();
-  const ValueId sum_input = pattern->parts.size() == 1 ? nodes[n - 1].outputs[0] : kNoValue;
-  if (n + 1 != nodes.size() || nodes[n].as<ops::Add>() == nullptr || sum_input == kNoValue) return false;
-  const auto residual = body.other(nodes[n], sum_input);
-  if (!residual || !body.is_inner(sum_input) || body.is_inner(*residual)) return false;
-  pattern->residual = body.outer(*residual);
-  pattern->parts[0].y = body.outer(nodes[n].outputs[0]);
-  return true;
-}
+
+  // The linears of x that come next. Nothing when there are none, or one whose weight is made inside.
+  std::vector<LinearsPattern::Part> linears(ValueId x) {
+    std::vector<LinearsPattern::Part> parts;
+    for (; !at_end() && body_.nodes()[at_].as<ops::Linear>() != nullptr; ++at_) {
+      const Node& linear = body_.nodes()[at_];
+      parts.push_back(part_of(linear, [this](ValueId id) { return body_.outer(id); }));
+      if (linear.inputs[0] != x || parts.back().weight == kNoValue) return {};
+    }
+    return parts;
+  }
+
+  // The residual that ends the body: the part then gives the sum. False when there is anything else.
+  bool residual(LinearsPattern::Part* part, ValueId* residual) {
+    if (at_end()) return true;
+    const Node& last = body_.nodes()[at_];
+    const ValueId sum_input = body_.nodes()[at_ - 1].outputs[0];
+    if (at_ + 1 != body_.nodes().size() || last.as<ops::Add>() == nullptr) return false;
+    const auto other = body_.other(last, sum_input);
+    if (!other || !body_.is_inner(sum_input) || body_.is_inner(*other)) return false;
+    *residual = body_.outer(*other);
+    part->y = body_.outer(last.outputs[0]);
+    ++at_;
+    return true;
+  }
+
+ private:
+  const Body& body_;
+  std::size_t at_ = 0;
+};
 
 }  // namespace
 
@@ -116,7 +134,10 @@ std::optional<NormPattern> match_norm(const Node& node) { return norm_of(node, k
 
 std::optional<GatedPattern> match_gated(const Node& node) {
   if (!is_fused(node, "gated_act") || node.fused()->body->nodes.size() != 2) return std::nullopt;
-  return gated_of(Body(node));
+  const Body body(node);
+  auto gated = gated_at(body, 0);
+  if (!gated || body.is_inner(gated->up)) return std::nullopt;
+  return GatedPattern{gated->act, body.outer(gated->gate), body.outer(gated->up), body.outer(gated->y)};
 }
 
 std::optional<LinearsPattern> match_linears(const Node& node) {
@@ -128,9 +149,43 @@ std::optional<LinearsPattern> match_linears(const Node& node) {
   }
   if (!is_fused(node, "linears")) return std::nullopt;
   const Body body(node);
-  const auto first = match_prologue(body, &pattern);
-  if (!first || !match_parts(body, *first, &pattern)) return std::nullopt;
-  return pattern;
+  Walk walk(body);
+  ValueId x = kNoValue;
+  pattern.norm = walk.norm(&x);
+  pattern.x = body.outer(x);
+  if (body.is_inner(x) != pattern.norm.has_value()) return std::nullopt;
+  pattern.parts = walk.linears(x);
+  if (pattern.parts.empty()) return std::nullopt;
+  if (pattern.parts.size() == 1 && !walk.residual(&pattern.parts[0], &pattern.residual)) return std::nullopt;
+  return walk.at_end() ? std::optional(pattern) : std::nullopt;
+}
+
+std::optional<GatedLinearsPattern> match_gated_linears(const Node& node) {
+  if (!is_fused(node, "gated_linears")) return std::nullopt;
+  const Body body(node);
+  Walk walk(body);
+  GatedLinearsPattern pattern;
+  ValueId x = kNoValue;
+  pattern.norm = walk.norm(&x);
+  pattern.x = body.outer(x);
+  if (body.is_inner(x) != pattern.norm.has_value()) return std::nullopt;
+  const std::size_t first = walk.at();
+  const auto parts = walk.linears(x);
+  const auto gated = gated_at(body, walk.at());
+  if (parts.size() != 2 || !gated || !body.is_inner(gated->gate) || !body.is_inner(gated->up)) return std::nullopt;
+  const bool gate_first = body.nodes()[first].outputs[0] == gated->gate;
+  if (body.nodes()[gate_first ? first : first + 1].outputs[0] != gated->gate) return std::nullopt;
+  if (body.nodes()[gate_first ? first + 1 : first].outputs[0] != gated->up) return std::nullopt;
+  pattern.act = gated->act;
+  pattern.gate = parts[gate_first ? 0 : 1];
+  pattern.up = parts[gate_first ? 1 : 0];
+  pattern.y = body.outer(gated->y);
+  walk.skip(2);
+  if (walk.at_end()) return pattern.y != kNoValue ? std::optional(pattern) : std::nullopt;
+  const auto down = walk.linears(gated->y);
+  if (pattern.y != kNoValue || down.size() != 1) return std::nullopt;
+  pattern.down = down[0];
+  return walk.residual(&*pattern.down, &pattern.residual) ? std::optional(pattern) : std::nullopt;
 }
 
 std::optional<AddNormPattern> match_add_norm(const Node& node) {
@@ -157,7 +212,8 @@ std::optional<RopeAppendPattern> match_rope_append(const Node& node) {
 }
 
 bool matches(const Node& node) {
-  return match_linears(node) || match_gated(node) || match_add_norm(node) || match_rope_append(node);
+  return match_linears(node) || match_gated_linears(node) || match_gated(node) || match_add_norm(node) ||
+         match_rope_append(node);
 }
 
 Graph unfuse_unmatched(Graph graph) {

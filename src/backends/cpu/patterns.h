@@ -26,15 +26,25 @@ struct GatedPattern {
   ValueId gate = kNoValue, up = kNoValue, y = kNoValue;
 };
 
-// A norm, a gated activation or nothing; linears that share its result; and, after a single linear, a residual.
+// A norm or nothing; linears that share its result; and, after a single linear, a residual.
 struct LinearsPattern {
   struct Part {
     ValueId weight = kNoValue, bias = kNoValue, y = kNoValue;
   };
   std::optional<NormPattern> norm;
-  std::optional<GatedPattern> gated;
-  ValueId x = kNoValue;  // what the linears read; of a prologue: the value it would have written
+  ValueId x = kNoValue;  // what the linears read, unless it is the norm's
   std::vector<Part> parts;
+  ValueId residual = kNoValue;
+};
+
+// act(gate x) * (up x), x perhaps a norm's; then perhaps a linear of it, and a residual.
+struct GatedLinearsPattern {
+  std::optional<NormPattern> norm;
+  ValueId x = kNoValue;  // as of LinearsPattern
+  ops::UnaryKind act = ops::UnaryKind::kSilu;
+  LinearsPattern::Part gate, up;  // without y
+  ValueId y = kNoValue;           // the product, when no linear follows
+  std::optional<LinearsPattern::Part> down;
   ValueId residual = kNoValue;
 };
 
@@ -58,6 +68,7 @@ bool has_kernel(ops::UnaryKind kind);
 std::optional<NormPattern> match_norm(const graph::Node& node);
 std::optional<GatedPattern> match_gated(const graph::Node& node);
 std::optional<LinearsPattern> match_linears(const graph::Node& node);
+std::optional<GatedLinearsPattern> match_gated_linears(const graph::Node& node);
 std::optional<AddNormPattern> match_add_norm(const graph::Node& node);
 std::optional<RopeAppendPattern> match_rope_append(const graph::Node& node);
 

@@ -279,14 +279,16 @@ TEST_F(ProgramTest, PrintsAKernelALine) {
   const std::string text = compiled.program->to_string();
   EXPECT_THAT(text, HasSubstr("embedding q4_1  tokens tokens  table 48 x 64"));
   EXPECT_THAT(text, HasSubstr("rms_norm + linear_int8 q4_1 tile16 64 -> 64"));
-  EXPECT_THAT(text, HasSubstr("gated + linear_int8 q4_0 tile16 96 -> 64 + residual"));
+  EXPECT_THAT(text, HasSubstr("linear_int8 q8_0 tile16 64 -> 96 * linear_int8 q8_0 tile16 64 -> 96, gated -> int8"));
+  EXPECT_THAT(text, HasSubstr("linear_int8 q4_0 tile16 96 -> 64 + residual"));
   EXPECT_THAT(text, HasSubstr("rope + kv_append  rows tokens  state 0 paged(heads=4, k_dim=16, v_dim=16)"));
   EXPECT_THAT(text, HasSubstr("attention_paged  rows tokens  heads 4 x 16  kv heads 4"));
   const auto& graph = dynamic_cast<const CpuProgram&>(*compiled.program).graph();
   const auto reshapes = count_nodes(graph, "reshape");
   EXPECT_GT(reshapes, 0);
-  // A title, a line for each node that is no reshape, and the rope table.
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1 + std::ssize(graph.nodes) - reshapes + 1);
+  // A title, a line for each node that is no reshape, one more for the gated network's down, and the rope table.
+  EXPECT_EQ(count_nodes(graph, "gated_linears"), 1);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1 + std::ssize(graph.nodes) - reshapes + 1 + 1);
 }
 
 TEST_F(ProgramTest, RopesOfTheSamePositionsShareATable) {
