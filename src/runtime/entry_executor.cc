@@ -67,7 +67,8 @@ std::int64_t ProgramSet::arena_bytes() const {
 
 Result<std::unique_ptr<CompiledExecutor>> CompiledExecutor::create(std::shared_ptr<const ProgramSet> programs,
                                                                    int n_threads) {
-  GALAGO_TRY(Arena arena, Arena::create(static_cast<std::uint64_t>(programs->arena_bytes())));
+  // Kernels write columns of many rows, each row in pages of its own.
+  GALAGO_TRY(Arena arena, Arena::create(static_cast<std::uint64_t>(programs->arena_bytes()), Pages::kHuge));
   return std::unique_ptr<CompiledExecutor>(new CompiledExecutor(std::move(programs), std::move(arena), n_threads));
 }
 

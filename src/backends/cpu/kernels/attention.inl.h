@@ -156,45 +156,78 @@ GALAGO_INLINE typename Isa::F32 ruled_score(const ScoreRule& rule, const Query& 
   return Isa::select(Isa::both(Isa::less(begin, key), Isa::less(key, end)), s, Isa::set1(kMinusInfinity));
 }
 
-// Scores to weights exp(s - max) in place, 0 for what the query does not see; what was accumulated before is scaled to
-// the new maximum.
+// Queries whose softmax is interleaved: each is a chain of instructions that wait for each other.
 template <class Isa>
-GALAGO_INLINE void soften(const ScoreRule& rule, Query& query, std::int64_t first_key, std::int64_t v_dim,
-                          float* scores) {
+inline constexpr int kSoftQueries = Isa::kLanes >= 4 ? 4 : 1;
+
+// Scores to weights exp(s - max) in place, 0 for what a query does not see; what was accumulated before is scaled to
+// the new maximum.
+template <class Isa, int kRows>
+GALAGO_INLINE void soften(const ScoreRule& rule, Query* queries, std::int64_t first_key, std::int64_t v_dim,
+                          BlockScores* scores) {
   using F32 = typename Isa::F32;
-  const KeyRange range = keys_in_block<Isa>(query, first_key);
-  F32 largest = Isa::set1(kMinusInfinity);
+  F32 largest[kRows], total[kRows];
+  GALAGO_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    const KeyRange range = keys_in_block<Isa>(queries[r], first_key);
+    largest[r] = Isa::set1(kMinusInfinity);
+    for (std::int64_t lane = 0; lane < kPageTokens; lane += Isa::kLanes) {
+      const F32 s = ruled_score<Isa>(rule, queries[r], range, first_key, lane, scores[r]);
+      largest[r] = Isa::max(largest[r], s);
+      Isa::store(scores[r] + lane, s);
+    }
+  }
+  float max[kRows];
+  alignas(64) float falls[Isa::kLanes] = {};
+  F32 base[kRows];
+  GALAGO_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    const float block_max = Isa::maximum(largest[r]);
+    max[r] = queries[r].max > block_max ? queries[r].max : block_max;
+    // With nothing visible so far, through key_bias, there is no maximum to subtract.
+    base[r] = Isa::set1(max[r] == kMinusInfinity ? 0.0f : max[r]);
+    falls[r] = max[r] == kMinusInfinity ? 0.0f : queries[r].max - max[r];
+    total[r] = Isa::zero();
+  }
   for (std::int64_t lane = 0; lane < kPageTokens; lane += Isa::kLanes) {
-    const F32 s = ruled_score<Isa>(rule, query, range, first_key, lane, scores);
-    largest = Isa::max(largest, s);
-    Isa::store(scores + lane, s);
+    GALAGO_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const F32 weight = exp<Isa>(Isa::sub(Isa::load(scores[r] + lane), base[r]));
+      total[r] = Isa::add(total[r], weight);
+      Isa::store(scores[r] + lane, weight);
+    }
   }
-  const float block_max = Isa::maximum(largest);
-  if (block_max == kMinusInfinity) {  // nothing visible, through key_bias
-    for (std::int64_t lane = 0; lane < kPageTokens; lane += Isa::kLanes) Isa::store(scores + lane, Isa::zero());
-    return;
+  alignas(64) float factors[Isa::kLanes];
+  Isa::store(factors, exp<Isa>(Isa::load(falls)));
+  GALAGO_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    Query& query = queries[r];
+    if (query.max != max[r]) {
+      scale_row<Isa>(query.y, factors[r], v_dim);
+      query.sum *= factors[r];
+      query.max = max[r];
+    }
+    query.sum += Isa::sum(total[r]);
   }
-  const float max = query.max > block_max ? query.max : block_max;
-  F32 total = Isa::zero();
-  for (std::int64_t lane = 0; lane < kPageTokens; lane += Isa::kLanes) {
-    const F32 weight = exp<Isa>(Isa::sub(Isa::load(scores + lane), Isa::set1(max)));
-    total = Isa::add(total, weight);
-    Isa::store(scores + lane, weight);
+}
+
+template <class Isa>
+GALAGO_INLINE void soften_queries(const ScoreRule& rule, Query* queries, int count, std::int64_t first_key,
+                                  std::int64_t v_dim, BlockScores* scores) {
+  constexpr int kTogether = kSoftQueries<Isa>;
+  static_assert(kTogether <= Isa::kLanes);
+  int i = 0;
+  for (; i + kTogether <= count; i += kTogether) {
+    soften<Isa, kTogether>(rule, queries + i, first_key, v_dim, scores + i);
   }
-  if (query.max != max) {
-    const float factor = exp_of<Isa>(query.max - max);
-    scale_row<Isa>(query.y, factor, v_dim);
-    query.sum *= factor;
-    query.max = max;
-  }
-  query.sum += Isa::sum(total);
+  for (; i < count; ++i) soften<Isa, 1>(rule, queries + i, first_key, v_dim, scores + i);
 }
 
 template <class Isa>
 GALAGO_INLINE void soften_block(const ScoreRule& rule, Query* queries, int count, std::int64_t first_key,
                                 std::int64_t v_dim, BlockScores* scores) {
   for_queries<Isa, kMaxQueries>(queries, count, first_key, [&](int i, int n) GALAGO_LAMBDA {
-    for (int r = i; r < i + n; ++r) soften<Isa>(rule, queries[r], first_key, v_dim, scores[r]);
+    soften_queries<Isa>(rule, queries + i, n, first_key, v_dim, scores + i);
   });
 }
 

@@ -259,7 +259,7 @@ GALAGO_INLINE void attend_codes(const CodedHead& keys, std::int64_t k_dim, const
   constexpr int kMost = kCodedQueries<Isa>;
   for_queries<Isa, kMost>(queries, count, first_key, [&](int i, int n) GALAGO_LAMBDA {
     for_count<Isa, kMost>(n, ScoreCodes<Isa, kBits>{keys, k_dim, queries + i, scores});
-    for (int r = 0; r < n; ++r) soften<Isa>(rule, queries[i + r], first_key, v_dim, scores[r]);
+    soften_queries<Isa>(rule, queries + i, n, first_key, v_dim, scores);
     for_count<Isa, kMost>(n, AddCodes<Isa, kBits>{values, v_dim, queries + i, scores});
   });
 }

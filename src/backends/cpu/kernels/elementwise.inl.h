@@ -58,23 +58,13 @@ struct GatedRows {
   const GatedArgs& a;
   template <UnaryOp kOp>
   void run() const {
-    constexpr int kVectors = kQuantGroup / Isa::kLanes;
-    for (std::int64_t row = a.first_row; row < a.last_row; ++row) {
-      const float* gate = a.gate + row * a.gate_stride;
-      const float* up = a.up + row * a.up_stride;
-      for (std::int64_t k = 0; k < a.cols; k += kQuantGroup) {
-        typename Isa::F32 values[kVectors];
-        GALAGO_UNROLL
-        for (int i = 0; i < kVectors; ++i) {
-          const std::int64_t at = k + i * Isa::kLanes, left = a.cols - at;
-          values[i] = Isa::mul(apply<Isa, kOp>(load_row<Isa>(gate + at, left)), load_row<Isa>(up + at, left));
-          if (a.y != nullptr) store_row<Isa>(a.y + row * a.y_stride + at, values[i], left);
-        }
-        if (a.quantized != nullptr) {
-          quantize_group<Isa>(values, a.quantized + row * a.quantized_stride + k / kQuantGroup);
-        }
-      }
-    }
+    const auto value = [this](std::int64_t row, std::int64_t k, std::int64_t left) GALAGO_LAMBDA {
+      const auto gate = load_row<Isa>(a.gate + row * a.gate_stride + k, left);
+      const auto v = Isa::mul(apply<Isa, kOp>(gate), load_row<Isa>(a.up + row * a.up_stride + k, left));
+      if (a.y != nullptr) store_row<Isa>(a.y + row * a.y_stride + k, v, left);
+      return v;
+    };
+    quantize<Isa>(a.first_row, a.last_row, a.cols, a.quantized, a.quantized_stride, value);
   }
 };
 

@@ -53,28 +53,21 @@ GALAGO_INLINE NormRow<Isa> norm_input(const NormArgs& a, std::int64_t row) {
 template <class Isa, bool kCentered>
 GALAGO_INLINE void norm_output(const NormArgs& a, std::int64_t row, const NormRow<Isa>& s, float mean, float inverse) {
   using F32 = typename Isa::F32;
-  constexpr int kVectors = kQuantGroup / Isa::kLanes;
-  for (std::int64_t k = 0; k < a.cols; k += kQuantGroup) {
-    F32 values[kVectors];
-    GALAGO_UNROLL
-    for (int i = 0; i < kVectors; ++i) {
-      const std::int64_t at = k + i * Isa::kLanes, left = a.cols - at;
-      F32 v = s.load(at, left);
-      if constexpr (kCentered) v = Isa::sub(v, Isa::set1(mean));
-      v = Isa::mul(v, Isa::set1(inverse));
-      if (a.weight != nullptr) {
-        F32 weight = load_row<Isa>(a.weight + at, left);
-        if (a.weight_plus_one) weight = Isa::add(weight, Isa::set1(1.0f));
-        v = Isa::mul(v, weight);
-      }
-      if (a.bias != nullptr) v = Isa::add(v, load_row<Isa>(a.bias + at, left));
-      if (a.y != nullptr) store_row<Isa>(a.y + row * a.y_stride + at, v, left);
-      values[i] = first_lanes<Isa>(v, left);
+  float* y = a.y == nullptr ? nullptr : a.y + row * a.y_stride;
+  const auto normed = [&](std::int64_t, std::int64_t k, std::int64_t left) GALAGO_LAMBDA {
+    F32 v = s.load(k, left);
+    if constexpr (kCentered) v = Isa::sub(v, Isa::set1(mean));
+    v = Isa::mul(v, Isa::set1(inverse));
+    if (a.weight != nullptr) {
+      F32 weight = load_row<Isa>(a.weight + k, left);
+      if (a.weight_plus_one) weight = Isa::add(weight, Isa::set1(1.0f));
+      v = Isa::mul(v, weight);
     }
-    if (a.quantized != nullptr) {
-      quantize_group<Isa>(values, a.quantized + row * a.quantized_stride + k / kQuantGroup);
-    }
-  }
+    if (a.bias != nullptr) v = Isa::add(v, load_row<Isa>(a.bias + k, left));
+    if (y != nullptr) store_row<Isa>(y + k, v, left);
+    return first_lanes<Isa>(v, left);
+  };
+  quantize<Isa>(row, row + 1, a.cols, a.quantized, a.quantized_stride, normed);
 }
 
 template <class Isa>
