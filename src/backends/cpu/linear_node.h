@@ -24,7 +24,7 @@ struct LinearPart {
   // As a run finds it. `cols`: of the rows.
   WeightView at(const Run& run, std::int64_t cols) const;
   std::int64_t tiles(const Run& run) const { return tile_count(data ? run.at(out_cols) : view.rows); }
-  std::int64_t tile_bytes() const { return std::max(view.tile_bytes, kTileRows * view.row_bytes); }
+  std::int64_t tile_bytes() const { return cpu::tile_bytes(view); }
   // Whether all that a product reads beside the rows is there when the run is over.
   bool outlives_run() const;
   std::int64_t weight_bytes() const;

@@ -23,9 +23,7 @@ struct ExpertStack {
   Operand bias;  // (experts, rows), or none
 
   std::int64_t tiles() const { return tile_count(experts.front().rows); }
-  std::int64_t tile_bytes() const {
-    return std::max(experts.front().tile_bytes, kTileRows * experts.front().row_bytes);
-  }
+  std::int64_t tile_bytes() const { return cpu::tile_bytes(experts.front()); }
   // Whether all that a product reads beside the rows is there when the run is over.
   bool outlives_run() const { return bias.place == Operand::Place::kNone || bias.place == Operand::Place::kConstant; }
 };

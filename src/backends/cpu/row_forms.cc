@@ -24,7 +24,7 @@ std::int64_t form_bytes(RowForm form, std::int64_t cols) {
 
 std::int64_t row_pitch(RowForm form, std::int64_t cols) {
   if (form == RowForm::kInt8) return quant_blocks(cols);
-  const std::int64_t in_line = 64 / form_bytes(form, 1);
+  const std::int64_t in_line = form == RowForm::kFloat ? 16 : 32;
   return ((cols + in_line - 1) / in_line | 1) * in_line;
 }
 
