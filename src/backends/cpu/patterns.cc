@@ -173,12 +173,12 @@ std::optional<GatedLinearsPattern> match_gated_linears(const Node& node) {
   const auto parts = walk.linears(x);
   const auto gated = gated_at(body, walk.at());
   if (parts.size() != 2 || !gated || !body.is_inner(gated->gate) || !body.is_inner(gated->up)) return std::nullopt;
-  const bool gate_first = body.nodes()[first].outputs[0] == gated->gate;
-  if (body.nodes()[gate_first ? first : first + 1].outputs[0] != gated->gate) return std::nullopt;
-  if (body.nodes()[gate_first ? first + 1 : first].outputs[0] != gated->up) return std::nullopt;
+  const auto given = [&](std::size_t i) { return body.nodes()[first + i].outputs[0]; };
+  const std::size_t gate = given(0) == gated->gate ? 0 : 1;
+  if (given(gate) != gated->gate || given(1 - gate) != gated->up) return std::nullopt;
   pattern.act = gated->act;
-  pattern.gate = parts[gate_first ? 0 : 1];
-  pattern.up = parts[gate_first ? 1 : 0];
+  pattern.gate = parts[gate];
+  pattern.up = parts[1 - gate];
   pattern.y = body.outer(gated->y);
   walk.skip(2);
   if (walk.at_end()) return pattern.y != kNoValue ? std::optional(pattern) : std::nullopt;
