@@ -105,7 +105,7 @@ std::string CpuBackend::layout(const graph::Value& weight) const {
 Arithmetic CpuBackend::arithmetic(const Graph& graph) const {
   const bool many = graph.numeric_class == graph::NumericClass::kPrefill;
   const bool fast = options_.precision == graph::Precision::kFast;
-  return {options_.precision, many && fast && options_.kernels->linear_bf16 != nullptr};
+  return {options_.precision, many && fast ? options_.kernels->bf16_tiles : Bf16Tiles::kNone};
 }
 
 std::int64_t CpuBackend::scratch_bytes(const graph::Node& node, const Graph& graph) const {

@@ -21,6 +21,7 @@ GALAGO_KERNELS(avx_vnni, KernelTable)
 GALAGO_KERNELS(avx512, KernelTable)
 #endif
 GALAGO_KERNELS(avx512_vnni, KernelTable)
+GALAGO_KERNELS(avx512_bf16, TileKernels)
 GALAGO_KERNELS(amx, TileKernels)
 #elif defined(__aarch64__)
 GALAGO_KERNELS(neon, KernelTable)
@@ -36,17 +37,19 @@ std::vector<const KernelTable*> find_kernels() {
   std::vector<const KernelTable*> tables = {&scalar::kKernels};
   [[maybe_unused]] const CpuFeatures& cpu = cpu_features();
 #if defined(__x86_64__)
+  static const KernelTable bf16_kernels = with_tiles(avx512_vnni::kKernels, avx512_bf16::kKernels);
   static const KernelTable amx_kernels = with_tiles(avx512_vnni::kKernels, amx::kKernels);
   const bool avx2 = cpu.avx2 && cpu.fma && cpu.f16c;
   const bool avx512 = avx2 && cpu.avx512f && cpu.avx512bw && cpu.avx512vl && cpu.avx512dq;
-  const bool vnni = avx512 && cpu.avx512_vnni, tiles = vnni && cpu.avx512_bf16 && cpu.amx_bf16;
+  const bool vnni = avx512 && cpu.avx512_vnni, bf16 = vnni && cpu.avx512_bf16;
   if (avx2) tables.push_back(&avx2::kKernels);
 #if !defined(GALAGO_FEW_ISAS)
   if (avx2 && cpu.avx_vnni) tables.push_back(&avx_vnni::kKernels);
   if (avx512) tables.push_back(&avx512::kKernels);
 #endif
   if (vnni) tables.push_back(&avx512_vnni::kKernels);
-  if (tiles && request_amx() && amx::kKernels.multiply_rightly()) tables.push_back(&amx_kernels);
+  if (bf16 && avx512_bf16::kKernels.multiply_rightly()) tables.push_back(&bf16_kernels);
+  if (bf16 && cpu.amx_bf16 && request_amx() && amx::kKernels.multiply_rightly()) tables.push_back(&amx_kernels);
 #elif defined(__aarch64__)
   static const KernelTable bf16_kernels = with_tiles(i8mm::kKernels, bf16::kKernels);
   const bool dotprod = cpu.neon && cpu.dotprod, i8mm = dotprod && cpu.i8mm;
@@ -63,6 +66,7 @@ std::vector<const KernelTable*> find_kernels() {
 KernelTable with_tiles(const KernelTable& base, const TileKernels& tiles) {
   KernelTable table = base;
   table.isa = tiles.isa;
+  table.bf16_tiles = tiles.bf16_tiles;
   table.narrow_rows = tiles.narrow_rows;
   table.linear_bf16 = tiles.linear_bf16;
   return table;

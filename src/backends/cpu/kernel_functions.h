@@ -17,6 +17,9 @@ struct TileTrial {
   std::int64_t multiply_adds;  // of a pass
   void (*run)(std::int64_t passes);
 };
+// Whose products tiles of bf16 make faster, in linears of many rows.
+enum class Bf16Tiles : std::uint8_t { kNone, kBf16Weights, kAllWeights };
+
 constexpr int kTileTrials = 4;  // two smaller ones, those in use, one of twice the rows
 constexpr int kChosenTileTrial = 2;
 
@@ -39,14 +42,16 @@ struct KernelTable {
   void (*attention_dense)(const AttentionDenseArgs&);
   const TileTrial* int8_trials;  // kTileTrials of linear_int8's tiles
   const TileTrial* f32_trials;   // and of linear_f32's
-  // Where matrix units make them pay for many rows; null elsewhere.
+  // Linears of many rows in bf16 tiles; both functions are null where there are none.
+  Bf16Tiles bf16_tiles = Bf16Tiles::kNone;
   void (*narrow_rows)(const NarrowArgs&) = nullptr;
   void (*linear_bf16)(const LinearArgs&) = nullptr;
 };
 
-// What matrix units add to the kernels of the instruction set below them.
+// What units that multiply tiles of bf16 add to the kernels of the instruction set below them.
 struct TileKernels {
   const char* isa;
+  Bf16Tiles bf16_tiles;
   void (*narrow_rows)(const NarrowArgs&);
   void (*linear_bf16)(const LinearArgs&);
   // One product of known numbers in tiles, compared with plain loops: a machine whose tiles do not do what the unit

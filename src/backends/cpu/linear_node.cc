@@ -12,13 +12,6 @@
 namespace galago::cpu {
 namespace {
 
-// In whole tiles of 32 k, and packed: moving weights are read as f32.
-bool runs_bf16(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
-  const graph::Value& value = graph.value(weight);
-  return arithmetic.bf16_tiles && value.is_constant() && !value.layout.empty() &&
-         value.type.shape.dim(-1).bound() % 32 == 0;
-}
-
 // The view of a weight that only a run brings: the codec's rows.
 WeightView moving_view(DType dtype) {
   WeightView view{};

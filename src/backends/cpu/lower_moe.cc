@@ -88,7 +88,7 @@ bool has_moe_kernels(const graph::Graph& graph, const Node& node, const ops::Moe
 }
 
 RowForm form_of(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
-  if (arithmetic.bf16_tiles && graph.value(weight).type.shape.dim(2).bound() % 32 == 0) return RowForm::kBf16;
+  if (runs_bf16(graph, weight, arithmetic)) return RowForm::kBf16;
   return runs_int8(graph, weight, arithmetic) ? RowForm::kInt8 : RowForm::kFloat;
 }
 

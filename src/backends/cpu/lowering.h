@@ -17,7 +17,7 @@ using graph::ValueId;
 // How a program computes.
 struct Arithmetic {
   graph::Precision precision;
-  bool bf16_tiles;  // linears multiply in bf16 tiles where all of their weights can
+  Bf16Tiles bf16_tiles;  // linears multiply in them where all of their weights can
 };
 
 // What the bytes of a block of scratch are, in the order they lie in it. Planning and lowering ask it alike.

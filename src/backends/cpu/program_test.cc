@@ -9,6 +9,7 @@
 
 #include "backends/cpu/cpu_program.h"
 #include "backends/cpu/program_fixture_test.h"
+#include "backends/cpu/testable_kernels_test.h"
 #include "base/allocation_counter_test.h"
 #include "galago/ops.h"
 #include "ops/conformance_cases.h"
@@ -338,6 +339,30 @@ TEST(Weights, WithARowOrderAreOtherWeights) {
   const auto found = compiled.run({Tensor::random({1, 64}, 2)}, {1}).value();
   EXPECT_EQ(compiled.backend->packed_bytes(), 2 * plain.bytes().size());
   EXPECT_EQ(found[0], Floats(found[1].rbegin(), found[1].rend()));
+}
+
+// Only prefill multiplies bf16, and there each kind of tiles serves the weights that gain by it.
+TEST(Weights, AreMultipliedInBf16TilesWhereThatGains) {
+  const Tensor bf16 = ops::random_weight(DType::kBF16, {32, 64}, 1), f16 = ops::random_weight(DType::kF16, {32, 64}, 2),
+               q4 = ops::random_weight(DType::kQ4_0, {32, 64}, 3);
+  const Source source{
+      .inputs = {{"x", {DType::kF32, {Dim::symbol("rows", 4), 64}}}},
+      .function = [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
+        return {{"a", linear(sigmoid(x[0]), bf16)}, {"b", linear(silu(x[0]), f16)}, {"c", linear(relu(x[0]), q4)}};
+      }};
+  for (const KernelTable* kernels : testable_kernels()) {
+    const Compiled compiled = compile(source, {.kernels = kernels});
+    for (const auto numbers : {graph::NumericClass::kPrefill, graph::NumericClass::kDecode}) {
+      graph::Graph graph = compiled.graph;
+      graph.numeric_class = numbers;
+      const std::string text = compiled.backend->compile(std::move(graph)).value()->to_string();
+      const Bf16Tiles tiles = numbers == graph::NumericClass::kPrefill ? kernels->bf16_tiles : Bf16Tiles::kNone;
+      const bool all = tiles == Bf16Tiles::kAllWeights;
+      EXPECT_THAT(text, HasSubstr(tiles == Bf16Tiles::kNone ? "linear_f32 bf16" : "linear_bf16 bf16")) << kernels->isa;
+      EXPECT_THAT(text, HasSubstr(all ? "linear_bf16 f16" : "linear_f32 f16")) << kernels->isa;
+      EXPECT_THAT(text, HasSubstr(all ? "linear_bf16 q4_0" : "linear_int8 q4_0")) << kernels->isa;
+    }
+  }
 }
 
 // A program keeps what it reads.

@@ -9,6 +9,7 @@ namespace galago::cpu {
 template <class Isa>
 constexpr TileKernels tile_kernels() {
   return {.isa = Isa::kName,
+          .bf16_tiles = Isa::Tiles::kServes,
           .narrow_rows = narrow_rows<Isa>,
           .linear_bf16 = linear_bf16<Isa>,
           .multiply_rightly = tiles_multiply<Isa>};

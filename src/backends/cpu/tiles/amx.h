@@ -3,17 +3,16 @@
 // load reads memory, and stores before one were lost.
 #pragma once
 
-#include <immintrin.h>
-
 #include <cstddef>
-#include <cstdint>
 
-#include "backends/cpu/kernels/compiler.inl.h"
+#include "backends/cpu/tiles/narrow_avx512.h"
 
 namespace galago::cpu {
 
 template <class Isa>
-struct AmxTiles {
+struct AmxTiles : NarrowAvx512<Isa> {
+  static constexpr Bf16Tiles kServes = Bf16Tiles::kAllWeights;
+
   // Every thread configures its tiles before it multiplies and releases them after: a configured core saves 8 KiB at
   // each context switch, and may clock lower.
   static GALAGO_INLINE void configure() {
@@ -48,16 +47,6 @@ struct AmxTiles {
     store<3>(sums + 16 * 32 + 16, kSumsStride);
   }
 
-  // y = x, rounded to nearest even.
-  static GALAGO_INLINE void store_bf16(std::uint16_t* y, __m512 x) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), narrow(x));
-  }
-  // Pair n is (even[n], odd[n]).
-  static GALAGO_INLINE void store_pairs(std::uint16_t* y, __m512 even, __m512 odd) {
-    const __m512i low = _mm512_cvtepu16_epi32(narrow(even)), high = _mm512_cvtepu16_epi32(narrow(odd));
-    _mm512_storeu_si512(y, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
-  }
-
  private:
   // Intel's SDM, volume 1, 18.2: eight tiles of 16 rows of 64 bytes.
   struct Palette {
@@ -67,7 +56,6 @@ struct AmxTiles {
   };
   static_assert(sizeof(Palette) == 64);
 
-  static GALAGO_INLINE __m256i narrow(__m512 x) { return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)); }
   template <int kTile>
   static GALAGO_INLINE void load(const void* p, std::int64_t stride) {
     __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(stride), "i"(kTile) : "memory");

@@ -8,12 +8,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/cpu/kernel_functions.h"
 #include "backends/cpu/kernels/compiler.inl.h"
 
 namespace galago::cpu {
 
 template <class Isa>
 struct BfmmlaTiles {
+  static constexpr Bf16Tiles kServes = Bf16Tiles::kAllWeights;
+
   static GALAGO_INLINE void configure() {}
   static GALAGO_INLINE void release() {}
 

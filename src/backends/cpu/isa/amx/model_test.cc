@@ -7,6 +7,7 @@
 namespace galago::cpu::amx_model {
 
 struct TileModel {
+  static constexpr Bf16Tiles kServes = Bf16Tiles::kAllWeights;
   static void configure() {}
   static void release() {}
   static void multiply(const std::uint16_t* x, std::int64_t x_stride, const std::uint16_t* w, std::int64_t steps,
