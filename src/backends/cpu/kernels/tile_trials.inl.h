@@ -12,13 +12,14 @@ constexpr std::int64_t kTrialRows = 48;    // of every tile's height a multiple
 constexpr std::int64_t kTrialBlocks = 8;   // K of a pass with int8
 constexpr std::int64_t kTrialFloats = 64;  // and with f32
 
-// A block's words of weights, the sums of the rows, an activation and a product; or, with tiles side by side, the sums
-// as integers and as floats, a word of each tile and an activation.
+// The sums of the rows, an activation, a product, and a block's words of weights, which are read from L1 where
+// registers are too few; or, with tiles side by side, the sums as integers and as floats, a word of each tile and an
+// activation.
 template <class Isa, int kRows>
 constexpr RegisterTile int8_tile() {
-  constexpr int kTiles = Isa::kLanes / kTileRows;
+  constexpr int kTiles = Isa::kLanes / kTileRows, kWithWords = kRows + 2 + 8;
   if constexpr (kTiles > 1) return {kRows, Isa::kLanes, (2 * kRows + 1) * kTiles + 1, Isa::kRegisters};
-  return {kRows, kTileRows, kRows + 8 + 2, Isa::kRegisters};
+  return {kRows, kTileRows, kWithWords <= Isa::kRegisters ? kWithWords : kRows + 2 + 1, Isa::kRegisters};
 }
 // The sums, a row of weights and an activation.
 template <class Isa, int kRows>
@@ -35,6 +36,8 @@ void int8_trial(std::int64_t passes) {
   alignas(64) float sums[kTrialRows * Isa::kLanes] = {};
   __builtin_memset(static_cast<void*>(panel), 1, sizeof panel);
   __builtin_memset(static_cast<void*>(x), 1, sizeof x);
+  for (QuantBlock& block : x) block.scale = 1.0f;  // products of what memset leaves are denormal, and slow
+  for (Block& block : panel) block.scale[0] = Isa::set1(1.0f);
   for (std::int64_t pass = 0; pass < passes; ++pass) {
     for (int lane = 0; lane < kTileRows; lane += Isa::kLanes) {
       const Int8Panel<Isa, Block> all{panel, kTrialBlocks, x, kTrialBlocks, sums};

@@ -19,7 +19,7 @@ struct Avx2Ops {
   static constexpr int kLanes = 8;
   static constexpr int kRegisters = 16;
   static constexpr int kVectorRegisters = 1;
-  static constexpr int kIntRows = 4;
+  static constexpr int kIntRows = 8;
   static constexpr int kFloatRows = 6;
   static constexpr int kFloatVectors = 2;
   static constexpr int kFloatTiles = 1;
