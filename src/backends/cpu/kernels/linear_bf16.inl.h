@@ -45,24 +45,6 @@ GALAGO_INLINE void expand_pairs(const WeightView& weight, std::int64_t tile, std
   }
 }
 
-// Reads ahead what will be expanded next, a part with each of `parts` blocks of rows, which take long enough: waiting
-// for it took 8 % of the time (Zen 4).
-struct NextPanel {
-  const std::uint8_t* tile;
-  std::int64_t stride;  // to the second tile
-  std::int64_t bytes;   // of a tile
-  int tiles;
-  std::int64_t parts;
-
-  GALAGO_INLINE void prefetch(std::int64_t part) const {
-    for (int t = 0; t < tiles; ++t) {
-      for (std::int64_t at = part * bytes / parts; at < (part + 1) * bytes / parts; at += 64) {
-        __builtin_prefetch(tile + t * stride + at, 0, 2);
-      }
-    }
-  }
-};
-
 // Where a block of 32 rows lies: the last one of a number of rows that is no multiple of 32 overlaps the one before.
 GALAGO_INLINE std::int64_t block_row(std::int64_t block, std::int64_t rows) {
   return block * kBf16Step + kBf16Step <= rows ? block * kBf16Step : rows - kBf16Step;
@@ -75,19 +57,6 @@ GALAGO_INLINE void copy_few_rows(const LinearArgs& a, std::int64_t first, std::i
     const std::uint16_t* from = a.x_bf16 + (first + (r < rows ? r : 0)) * a.x_bf16_stride + k;
     for (std::int64_t i = 0; i < count; ++i) to[r * kBf16Panel + i] = r < rows ? from[i] : 0;
   }
-}
-
-// What follows the k before `k` of some tiles: their next k, or the first ones of the tiles behind them.
-GALAGO_INLINE NextPanel next_panel(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t k,
-                                   std::int64_t blocks) {
-  const std::int64_t cols = a.weight.cols, bytes = a.weight.tile_bytes;
-  if (k >= cols) {
-    k = 0;
-    tile += tiles;
-    if (tile + tiles > a.last_tile) tiles = 0;
-  }
-  const std::int64_t last = k + kBf16Panel < cols ? k + kBf16Panel : cols, first_byte = bytes * k / cols;
-  return {weight_tile(a.weight, tile).data + first_byte, bytes, bytes * last / cols - first_byte, tiles, blocks};
 }
 
 // Tiles `tile` and `tile + 1` (of which the second may be missing), rows [first, last) of at most kBf16Rows.
@@ -109,9 +78,9 @@ void bf16_columns(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_
       Isa::Tiles::multiply(few, 2 * kBf16Panel, panel, count / kBf16Step, sums);
       continue;
     }
-    const NextPanel next = next_panel(a, tile, tiles, k + count, blocks);
+    PanelAhead ahead = panel_ahead<Isa>(a, tile, tiles, k + count, kBf16Panel, blocks);
     for (std::int64_t block = 0; block < blocks; ++block) {
-      next.prefetch(block);
+      ahead.advance();
       const std::uint16_t* x = a.x_bf16 + (first + block_row(block, rows)) * a.x_bf16_stride + k;
       Isa::Tiles::multiply(x, 2 * a.x_bf16_stride, panel, count / kBf16Step, sums + block * kBf16Step * kBf16Step);
     }

@@ -144,7 +144,9 @@ void f32_tiles(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t f
       }
     }
     const float* x = a.x + first * a.x_stride + k;
-    for_rows<Isa, Isa::kFloatRows>(rows, F32Rows<Isa>{w, tile_stride, tiles, x, a.x_stride, count, sums, kWidth});
+    PanelAhead ahead = panel_ahead<Isa>(a, tile, tiles, k + count, kPanel, rows / Isa::kFloatRows + 1);
+    const F32Rows<Isa> all{w, tile_stride, tiles, x, a.x_stride, count, sums, kWidth};
+    for_rows<Isa, Isa::kFloatRows>(rows, ReadingAhead{all, &ahead});
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t lane = 0; lane < tiles * kTileRows; lane += Isa::kLanes) {

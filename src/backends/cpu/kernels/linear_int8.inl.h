@@ -3,6 +3,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/for_count.inl.h"
+#include "backends/cpu/kernels/panel_ahead.inl.h"
 #include "backends/cpu/kernels/quantize.inl.h"
 #include "backends/cpu/kernels/weights_int8.inl.h"
 
@@ -59,30 +60,40 @@ struct Int8FewRows {
 
   template <int kRows>
   void run() const {
+    // Vectors of lanes side by side: one after the other, memory waits while a tile is read again (AVX2 on Zen 4: 18
+    // %).
+    constexpr int kAll = kTileRows / Isa::kLanes, kVectors = kAll * kRows <= 4 ? kAll : 1;
     for (std::int64_t tile = a.first_tile; tile < a.last_tile; ++tile) {
-      for (int lane = 0; lane < kTileRows && tile * kTileRows + lane < a.weight.rows; lane += Isa::kLanes) {
-        multiply<kRows>(tile, lane);
+      for (int lane = 0; lane < kTileRows && tile * kTileRows + lane < a.weight.rows; lane += kVectors * Isa::kLanes) {
+        multiply<kRows, kVectors>(tile, lane);
       }
     }
   }
 
  private:
-  template <int kRows>
+  template <int kRows, int kVectors>
   GALAGO_INLINE void multiply(std::int64_t tile, int lane) const {
     using Weights = Int8Weights<Isa, kKind>;
     const WeightTile source = weight_tile(a.weight, tile);
     const std::int64_t blocks = a.weight.cols / kQuantGroup;
     const ReadAhead ahead = read_ahead<Isa>(weight_tile(a.weight, a.last_tile).data, a.next);
     const QuantBlock* x = a.quantized + a.first_row * a.quantized_stride;
-    typename Isa::F32 acc[kRows];
+    typename Isa::F32 acc[kVectors][kRows];
     GALAGO_UNROLL
-    for (int r = 0; r < kRows; ++r) acc[r] = Isa::zero();
+    for (int i = 0; i < kVectors * kRows; ++i) acc[i / kRows][i % kRows] = Isa::zero();
     for (std::int64_t block = 0; block < blocks; ++block, ++x) {
       prefetch_ahead<Isa, Weights::Layout::kStep>(ahead, source.data + block * Weights::Layout::kStep);
-      Weights(source, block, lane).accumulate(acc, x, a.quantized_stride);
+      GALAGO_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        Weights(source, block, lane + v * Isa::kLanes).accumulate(acc[v], x, a.quantized_stride);
+      }
     }
     GALAGO_UNROLL
-    for (int r = 0; r < kRows; ++r) store_output<Isa>(a, a.first_row + r, tile * kTileRows + lane, acc[r]);
+    for (int i = 0; i < kVectors * kRows; ++i) {
+      const int row = i % kRows, vector = i / kRows;
+      const std::int64_t column = tile * kTileRows + lane + vector * Isa::kLanes;
+      if (column < a.weight.rows) store_output<Isa>(a, a.first_row + row, column, acc[vector][row]);
+    }
   }
 };
 
@@ -134,9 +145,7 @@ constexpr std::int64_t kInt8PanelRows = 264;   // that share them; their sums ta
 template <class Isa, WeightKind kKind>
 GALAGO_INLINE Int8Weights<Isa, kKind> unpack(const LinearArgs& a, std::int64_t column, std::int64_t block) {
   using Weights = Int8Weights<Isa, kKind>;
-  const WeightTile source = weight_tile(a.weight, column / kTileRows);
-  prefetch_step<Weights::Layout::kStep>(source.data + block * Weights::Layout::kStep + kAheadBytes);
-  return Weights(source, block, static_cast<int>(column % kTileRows));
+  return Weights(weight_tile(a.weight, column / kTileRows), block, static_cast<int>(column % kTileRows));
 }
 
 // The same for the lanes of Wide: Isa itself, or one that takes two tiles side by side.
@@ -154,6 +163,7 @@ GALAGO_INLINE auto unpack_lanes(const LinearArgs& a, std::int64_t column, std::i
 template <class Isa, class Wide, WeightKind kKind>
 void int8_many_rows(const LinearArgs& a, std::int64_t column, std::int64_t first, std::int64_t last) {
   using Block = decltype(unpack_lanes<Isa, Wide, kKind>(a, 0, 0));
+  constexpr int kTiles = Wide::kLanes > kTileRows ? Wide::kLanes / kTileRows : 1;
   Block panel[kInt8PanelBlocks];
   alignas(64) float sums[kInt8PanelRows * Wide::kLanes];
   const std::int64_t blocks = a.weight.cols / kQuantGroup, stride = a.quantized_stride, rows = last - first;
@@ -162,7 +172,10 @@ void int8_many_rows(const LinearArgs& a, std::int64_t column, std::int64_t first
     const std::int64_t count = blocks - block < kInt8PanelBlocks ? blocks - block : kInt8PanelBlocks;
     for (std::int64_t i = 0; i < count; ++i) panel[i] = unpack_lanes<Isa, Wide, kKind>(a, column, block + i);
     const QuantBlock* x = a.quantized + first * stride + block;
-    for_rows<Wide, Wide::kIntRows>(rows, Int8Panel<Wide, Block>{panel, count, x, stride, sums});
+    PanelAhead ahead = panel_ahead<Isa>(a, column / kTileRows, kTiles, (block + count) * kQuantGroup,
+                                        kInt8PanelBlocks * kQuantGroup, rows / Wide::kIntRows + 1);
+    const Int8Panel<Wide, Block> all{panel, count, x, stride, sums};
+    for_rows<Wide, Wide::kIntRows>(rows, ReadingAhead{all, &ahead});
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     for (int lane = 0; lane < Wide::kLanes; lane += Isa::kLanes) {
