@@ -18,7 +18,7 @@ struct TileTrial {
   void (*run)(std::int64_t passes);
 };
 // Whose products tiles of bf16 make faster, in linears of many rows.
-enum class Bf16Tiles : std::uint8_t { kNone, kBf16Weights, kAllWeights };
+enum class Bf16Tiles : std::uint8_t { kNone, kFloatWeights, kAllWeights };
 
 constexpr int kTileTrials = 4;  // two smaller ones, those in use, one of twice the rows
 constexpr int kChosenTileTrial = 2;

@@ -233,7 +233,7 @@ bool runs_int8(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic)
 bool runs_bf16(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
   const graph::Value& value = graph.value(weight);
   const bool gains = arithmetic.bf16_tiles == Bf16Tiles::kAllWeights ||
-                     (arithmetic.bf16_tiles == Bf16Tiles::kBf16Weights && value.type.dtype == DType::kBF16);
+                     (arithmetic.bf16_tiles == Bf16Tiles::kFloatWeights && !takes_int8(weight_kind(value.type.dtype)));
   const bool whole_tiles = value.type.shape.dim(-1).bound() % 32 == 0;
   return gains && whole_tiles && value.is_constant() && !value.layout.empty();
 }

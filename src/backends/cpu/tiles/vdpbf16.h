@@ -11,8 +11,8 @@ namespace galago::cpu {
 
 template <class Isa>
 struct Vdpbf16Tiles : NarrowAvx512<Isa> {
-  // It has half of vpdpbusd's products, so only weights that are bf16 in the file gain.
-  static constexpr Bf16Tiles kServes = Bf16Tiles::kBf16Weights;
+  // It has half of vpdpbusd's products, so only weights gain that would be multiplied in f32.
+  static constexpr Bf16Tiles kServes = Bf16Tiles::kFloatWeights;
 
   static GALAGO_INLINE void configure() {}
   static GALAGO_INLINE void release() {}

@@ -1,4 +1,4 @@
-// AVX-512 with VNNI and BF16, without AMX (Zen 4 and 5, Cooper Lake): vdpbf16ps for many rows of bf16 weights.
+// AVX-512 with VNNI and BF16, without AMX (Zen 4 and 5, Cooper Lake): vdpbf16ps for many rows of float weights.
 #pragma once
 
 #include "backends/cpu/isa/avx512_vnni/ops.h"
