@@ -17,11 +17,11 @@ struct TileTrial {
   std::int64_t multiply_adds;  // of a pass
   void (*run)(std::int64_t passes);
 };
-// Whose products tiles of bf16 make faster, in linears of many rows.
-enum class Bf16Tiles : std::uint8_t { kNone, kFloatWeights, kAllWeights };
-
 constexpr int kTileTrials = 4;  // two smaller ones, those in use, one of twice the rows
 constexpr int kChosenTileTrial = 2;
+
+// Which weights linears of many rows multiply faster in tiles of bf16.
+enum class Bf16Tiles : std::uint8_t { kNone, kFloatWeights, kAllWeights };
 
 // The kernels of one instruction set.
 struct KernelTable {

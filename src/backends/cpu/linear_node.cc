@@ -12,6 +12,21 @@
 namespace galago::cpu {
 namespace {
 
+bool runs_int8(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
+  const graph::Value& value = graph.value(weight);
+  return arithmetic.precision == graph::Precision::kFast && value.is_constant() &&
+         takes_int8(weight_kind(value.type.dtype)) && !value.layout.empty();
+}
+
+// In whole tiles of 32 k, and packed: moving weights are read as f32.
+bool runs_bf16(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
+  const graph::Value& value = graph.value(weight);
+  const bool gains = arithmetic.bf16_tiles == Bf16Tiles::kAllWeights ||
+                     (arithmetic.bf16_tiles == Bf16Tiles::kFloatWeights && !takes_int8(weight_kind(value.type.dtype)));
+  const bool whole_tiles = value.type.shape.dim(-1).bound() % 32 == 0;
+  return gains && whole_tiles && value.is_constant() && !value.layout.empty();
+}
+
 // The view of a weight that only a run brings: the codec's rows.
 WeightView moving_view(DType dtype) {
   WeightView view{};

@@ -224,20 +224,6 @@ LinearsPlan plan(const graph::Graph& graph, const LinearsPattern& linears, Arith
 
 }  // namespace
 
-bool runs_int8(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
-  const graph::Value& value = graph.value(weight);
-  return arithmetic.precision == graph::Precision::kFast && value.is_constant() &&
-         takes_int8(weight_kind(value.type.dtype)) && !value.layout.empty();
-}
-
-bool runs_bf16(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
-  const graph::Value& value = graph.value(weight);
-  const bool gains = arithmetic.bf16_tiles == Bf16Tiles::kAllWeights ||
-                     (arithmetic.bf16_tiles == Bf16Tiles::kFloatWeights && !takes_int8(weight_kind(value.type.dtype)));
-  const bool whole_tiles = value.type.shape.dim(-1).bound() % 32 == 0;
-  return gains && whole_tiles && value.is_constant() && !value.layout.empty();
-}
-
 InstructionPtr linears_instruction(LinearInput input, std::vector<LinearPart> parts, Operand residual) {
   return std::make_unique<LinearsInstruction>(std::move(input), std::move(parts), residual);
 }

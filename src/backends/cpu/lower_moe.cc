@@ -11,6 +11,7 @@
 #include <array>
 #include <optional>
 
+#include "backends/cpu/linear_node.h"
 #include "backends/cpu/lower_ops.h"
 #include "backends/cpu/moe_node.h"
 #include "base/error.h"
@@ -87,16 +88,14 @@ bool has_moe_kernels(const graph::Graph& graph, const Node& node, const ops::Moe
          });
 }
 
-RowForm form_of(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic) {
-  if (runs_bf16(graph, weight, arithmetic)) return RowForm::kBf16;
-  return runs_int8(graph, weight, arithmetic) ? RowForm::kInt8 : RowForm::kFloat;
-}
-
 MoeLayout layout_of(const graph::Graph& graph, const Node& node, const ops::Moe& op, Arithmetic arithmetic) {
   MoeLayout made;
-  made.gate = form_of(graph, node.inputs[op.kGate], arithmetic);
-  made.up = form_of(graph, node.inputs[op.kUp], arithmetic);
-  made.down = form_of(graph, node.inputs[op.kDown], arithmetic);
+  const auto form_of = [&](std::size_t input) {
+    return forms_of(graph, std::span(&node.inputs[input], 1), arithmetic).front();
+  };
+  made.gate = form_of(op.kGate);
+  made.up = form_of(op.kUp);
+  made.down = form_of(op.kDown);
   const Shape& x = graph.value(node.inputs[op.kX]).type.shape;
   const std::int64_t n_experts = graph.value(node.inputs[op.kLogits]).type.shape.dim(1).bound();
   const std::int64_t intermediate = graph.value(node.inputs[op.kGate]).type.shape.dim(1).bound();

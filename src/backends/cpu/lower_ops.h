@@ -46,12 +46,6 @@ Status lower(Lowering& to, const Node& node, const ops::AdaptiveAvgPool2d& op);
 InstructionPtr reference_instruction(Lowering& to, const Node& node);
 Status lower_reference(Lowering& to, const Node& node);
 
-// Whether the weight is multiplied with int8 activations.
-bool runs_int8(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic);
-
-// Whether it is multiplied in bf16 tiles: whole ones of 32 k, and packed, since moving weights are read as f32.
-bool runs_bf16(const graph::Graph& graph, ValueId weight, Arithmetic arithmetic);
-
 // The kernels' name of an activation; only where has_kernel().
 UnaryOp unary_op(ops::UnaryKind kind);
 

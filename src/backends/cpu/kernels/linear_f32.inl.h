@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/linear_int8.inl.h"
+#include "backends/cpu/kernels/row_bases.inl.h"
 #include "backends/cpu/kernels/weights_f32.inl.h"
 
 namespace galago::cpu {
@@ -17,12 +18,9 @@ GALAGO_INLINE void f32_block(const float* w, std::int64_t tile_stride, int group
                              std::int64_t count, float* sums, std::int64_t sums_stride) {
   using F32 = typename Isa::F32;
   constexpr int kGroups = kTileRows / Isa::kLanes;
-  // A pointer for each three rows: an address has a base and once or twice the stride, so 12 rows take five registers.
-  constexpr int kBases = (kRows + 2) / 3;
-  const float *from[kVectors], *base[kBases];
+  const float* from[kVectors];
+  RowBases<Isa, float, kRows> rows(x, x_stride);
   F32 acc[kRows][kVectors];
-  GALAGO_UNROLL
-  for (int b = 0; b < kBases; ++b) base[b] = x + 3 * b * x_stride;
   GALAGO_UNROLL
   for (int v = 0; v < kVectors; ++v) {
     from[v] = w + (group + v) / kGroups * tile_stride + (group + v) % kGroups * Isa::kLanes;
@@ -38,15 +36,11 @@ GALAGO_INLINE void f32_block(const float* w, std::int64_t tile_stride, int group
     for (int v = 0; v < kVectors; ++v) weights[v] = Isa::load(from[v] + k * kTileRows);
     GALAGO_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      const F32 value = Isa::set1(base[r / 3][r % 3 * x_stride]);
+      const F32 value = Isa::set1(*rows.row(r));
       GALAGO_UNROLL
       for (int v = 0; v < kVectors; ++v) acc[r][v] = Isa::fma(weights[v], value, acc[r][v]);
     }
-    GALAGO_UNROLL
-    for (int b = 0; b < kBases; ++b) {
-      ++base[b];
-      GALAGO_OPAQUE(base[b]);  // or the compiler keeps a pointer for each row, and moves them in and out of registers
-    }
+    rows.template advance<1>();
   }
   GALAGO_UNROLL
   for (int r = 0; r < kRows; ++r) {

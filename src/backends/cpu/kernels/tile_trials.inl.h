@@ -12,9 +12,10 @@ constexpr std::int64_t kTrialRows = 48;    // of every tile's height a multiple
 constexpr std::int64_t kTrialBlocks = 8;   // K of a pass with int8
 constexpr std::int64_t kTrialFloats = 64;  // and with f32
 
-// The sums of the rows, an activation, a product, and a block's words of weights, which are read from L1 where
-// registers are too few; or, with tiles side by side, the sums as integers and as floats, a word of each tile and an
-// activation.
+// The sums of the rows, an activation, a product and a block's eight words of weights. Where registers are too few, one
+// word at a time, which serves all rows at once (vpdpbusd); or, as many, all words and one row at a time, whose sum
+// waits in L1 for the next block (vpmaddubsw). With tiles side by side: the sums as integers and as floats, a word of
+// each tile and an activation.
 template <class Isa, int kRows>
 constexpr RegisterTile int8_tile() {
   constexpr int kTiles = Isa::kLanes / kTileRows, kWithWords = kRows + 2 + 8;

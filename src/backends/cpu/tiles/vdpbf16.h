@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "backends/cpu/kernels/row_bases.inl.h"
 #include "backends/cpu/tiles/narrow_avx512.h"
 
 namespace galago::cpu {
@@ -26,15 +27,12 @@ struct Vdpbf16Tiles : NarrowAvx512<Isa> {
   }
 
  private:
-  static constexpr int kRows = 8, kBases = (kRows + 2) / 3;
+  static constexpr int kRows = 8;
 
   static GALAGO_INLINE void multiply_block(const std::uint16_t* x, std::int64_t stride, const std::uint16_t* w,
                                            std::int64_t steps, float* sums) {
-    // A pointer for each three rows, as in f32_block.
-    const std::uint16_t* base[kBases];
+    RowBases<Isa, std::uint16_t, kRows> rows(x, stride);
     __m512 acc[kRows][2];
-    GALAGO_UNROLL
-    for (int b = 0; b < kBases; ++b) base[b] = x + 3 * b * stride;
     GALAGO_UNROLL
     for (int i = 0; i < 2 * kRows; ++i) acc[i / 2][i % 2] = _mm512_loadu_ps(sums + 16 * i);
     for (std::int64_t step = 0; step < steps; ++step, w += 1024) {
@@ -42,15 +40,11 @@ struct Vdpbf16Tiles : NarrowAvx512<Isa> {
         const __m512i left = _mm512_loadu_si512(w + 32 * pair), right = _mm512_loadu_si512(w + 512 + 32 * pair);
         GALAGO_UNROLL
         for (int r = 0; r < kRows; ++r) {
-          const __m512i value = broadcast_pair(base[r / 3] + r % 3 * stride);
+          const __m512i value = broadcast_pair(rows.row(r));
           acc[r][0] = dot(acc[r][0], value, left);
           acc[r][1] = dot(acc[r][1], value, right);
         }
-        GALAGO_UNROLL
-        for (int b = 0; b < kBases; ++b) {
-          base[b] += 2;
-          GALAGO_OPAQUE(base[b]);
-        }
+        rows.template advance<2>();
       }
     }
     GALAGO_UNROLL
