@@ -260,8 +260,10 @@ void add_paged_attention(Cases* cases, const ConformanceStep& step, std::int64_t
     plain.values_in_keys = true;
     plain.v_dim = spec.k_dim * 8 / 9;  // 512 of 576; 35 of 40 end within a block of the keys' rotation
   }
+  const bool coded = step.type == KvType::kQ8 || step.type == KvType::kQ4;
+  const Tolerance tolerance = coded ? Tolerance::kFloat : Tolerance::kAttention;
   const auto add = [&](int variant, const PagedAttention& op, std::vector<Tensor> inputs) {
-    if ((variants >> variant & 1u) != 0) cases->add(op, std::move(inputs), Tolerance::kFloat, step);
+    if ((variants >> variant & 1u) != 0) cases->add(op, std::move(inputs), tolerance, step);
   };
   add(0, plain, {q});
   PagedAttention op = plain;
@@ -334,8 +336,8 @@ void add_dense_attention(Cases* cases) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(s.k_dim));
     const Tensor query_segment = Cases::integers(s.n, -1, 4), key_segment = Cases::integers(s.m, -1, 4);
     for (const bool causal : {false, true}) {
-      cases->add(DenseAttention{scale, causal}, {q, k, v});
-      cases->add(DenseAttention{scale, causal}, {q, k, v, query_segment, key_segment});
+      cases->add(DenseAttention{scale, causal}, {q, k, v}, Tolerance::kAttention);
+      cases->add(DenseAttention{scale, causal}, {q, k, v, query_segment, key_segment}, Tolerance::kAttention);
     }
   }
 }

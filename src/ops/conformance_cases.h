@@ -15,13 +15,20 @@
 namespace galago::ops {
 
 enum class Tolerance : std::uint8_t {
-  kExact,   // elements are moved or rounded once: the same bits
-  kFloat,   // f32 arithmetic in another order: NMSE 1e-7
-  kWeight,  // a product with a weight: kFloat with f32 activations, NMSE 5e-4 with int8 activations
+  kExact,      // elements are moved or rounded once: the same bits
+  kFloat,      // f32 arithmetic in another order: NMSE 1e-7
+  kWeight,     // a product with a weight: kFloat with f32 activations, NMSE 5e-4 with int8 activations
+  kAttention,  // products with keys and values: kFloat, NMSE 2e-4 where they are rounded to 16 bits
+};
+
+// What a runner rounds before it multiplies.
+struct Narrowed {
+  bool activations = false;  // those that meet weights, to int8 or bf16
+  bool attention = false;    // all that its products take, to 16 bits
 };
 
 // The largest normalised mean squared error: sum of (found - expected)^2 over the sum of expected^2.
-double nmse_bound(Tolerance tolerance, bool int8_activations);
+double nmse_bound(Tolerance tolerance, Narrowed narrowed);
 
 // The rows and the state of a step, owned. Sequences hold tokens from before the step.
 struct ConformanceStep {

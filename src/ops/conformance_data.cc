@@ -32,11 +32,12 @@ bool fill_random_block(const quant::Codec& codec, std::span<std::byte> block, st
 
 }  // namespace
 
-double nmse_bound(Tolerance tolerance, bool int8_activations) {
+double nmse_bound(Tolerance tolerance, Narrowed narrowed) {
   switch (tolerance) {
     case Tolerance::kExact: return 0.0;
     case Tolerance::kFloat: return 1e-7;
-    case Tolerance::kWeight: return int8_activations ? 5e-4 : 1e-7;
+    case Tolerance::kWeight: return narrowed.activations ? 5e-4 : 1e-7;
+    case Tolerance::kAttention: return narrowed.attention ? 2e-4 : 1e-7;
   }
   return 0.0;
 }

@@ -163,15 +163,15 @@ Floats floats_of(DType dtype, std::span<const std::byte> bytes) {
   return values;
 }
 
-void expect_close(const Floats& found, const Floats& expected, ops::Tolerance tolerance, bool int8) {
+void expect_close(const Floats& found, const Floats& expected, ops::Tolerance tolerance, ops::Narrowed narrowed) {
   if (tolerance == ops::Tolerance::kExact) {
     EXPECT_EQ(found, expected);
   } else {
-    EXPECT_LE(nmse(found, expected), ops::nmse_bound(tolerance, int8));
+    EXPECT_LE(nmse(found, expected), ops::nmse_bound(tolerance, narrowed));
   }
 }
 
-void check_all(ops::Executor& executor, bool int8, const std::vector<ConformanceCase>& cases,
+void check_all(ops::Executor& executor, ops::Narrowed narrowed, const std::vector<ConformanceCase>& cases,
                const std::vector<Outcome>& expected) {
   for (std::size_t n = 0; n < cases.size(); ++n) {
     const ConformanceCase& c = cases[n];
@@ -182,10 +182,10 @@ void check_all(ops::Executor& executor, bool int8, const std::vector<Conformance
       ASSERT_TRUE(found.outputs[i].ok()) << found.outputs[i].error().message;
       const DType dtype = found.outputs[i].dtype();
       expect_close(floats_of(dtype, found.outputs[i].bytes()), floats_of(dtype, expected[n].outputs[i].bytes()),
-                   c.tolerance, int8);
+                   c.tolerance, narrowed);
     }
     if (c.step) {
-      expect_close(found.state, expected[n].state, c.tolerance, int8);
+      expect_close(found.state, expected[n].state, c.tolerance, narrowed);
     }
     if (::testing::Test::HasFailure()) return;
   }
@@ -199,14 +199,15 @@ TEST(Conformance, EveryOpOnEveryInstructionSet) {
   for (const KernelTable* kernels : testable_kernels()) {
     SCOPED_TRACE(kernels->isa);
     for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
-      const bool int8 = precision == graph::Precision::kFast;
-      SCOPED_TRACE(int8 ? "fast" : "exact");
+      const bool fast = precision == graph::Precision::kFast;
+      SCOPED_TRACE(fast ? "fast" : "exact");
       // Two threads split keys and redo chunks, which one does not; once is enough, for threads change no bit.
-      CompilingExecutor compiling({.precision = precision, .kernels = kernels}, int8 ? 2 : 1);
-      check_all(compiling, int8, cases, expected);
+      CompilingExecutor compiling({.precision = precision, .kernels = kernels}, fast ? 2 : 1);
+      check_all(compiling, {.activations = fast, .attention = fast && kernels->attention_paged_tiles != nullptr}, cases,
+                expected);
     }
     SCOPED_TRACE("eager");
-    check_all(*CpuExecutor::create(1, kernels).value(), false, cases, expected);
+    check_all(*CpuExecutor::create(1, kernels).value(), {}, cases, expected);
   }
 }
 

@@ -105,7 +105,10 @@ std::string CpuBackend::layout(const graph::Value& weight) const {
 Arithmetic CpuBackend::arithmetic(const Graph& graph) const {
   const bool many = graph.numeric_class == graph::NumericClass::kPrefill;
   const bool fast = options_.precision == graph::Precision::kFast;
-  return {options_.precision, many && fast ? options_.kernels->bf16_tiles : Bf16Tiles::kNone};
+  const KernelTable& kernels = *options_.kernels;
+  return {.precision = options_.precision,
+          .bf16_tiles = many && fast ? kernels.bf16_tiles : Bf16Tiles::kNone,
+          .attention_tiles = many && fast && kernels.attention_paged_tiles != nullptr};
 }
 
 std::int64_t CpuBackend::scratch_bytes(const graph::Node& node, const Graph& graph) const {

@@ -69,6 +69,11 @@ KernelTable with_tiles(const KernelTable& base, const TileKernels& tiles) {
   table.bf16_tiles = tiles.bf16_tiles;
   table.narrow_rows = tiles.narrow_rows;
   table.linear_bf16 = tiles.linear_bf16;
+  if (tiles.attention_paged_tiles != nullptr) {
+    table.attention_paged_tiles = tiles.attention_paged_tiles;
+    table.attention_split_tiles = tiles.attention_split_tiles;
+    table.attention_dense_tiles = tiles.attention_dense_tiles;
+  }
   return table;
 }
 

@@ -18,6 +18,8 @@ constexpr int kSplitTokens = 512;       // keys whose softmax is computed by its
 constexpr int kMaxCodedHeadDim = 1024;  // of q8 and q4 keys: 32 bits hold a product of 15 by 8 bits so often
 constexpr int kMaxValueDim = 8192;      // of paged attention, which keeps partial results on the stack
 constexpr int kMaxDenseHeadDim = 256;   // attention_dense keeps a transposed block of keys on the stack
+constexpr int kMaxTileKeyDim = 1024;    // attention in bf16 keeps 32 queries and their results on the stack
+constexpr int kMaxTileValueDim = 512;
 
 // 32 activations as int8 codes: x ~ scale * code. The sums let a kernel fold a weight's zero point into the dot
 // product.

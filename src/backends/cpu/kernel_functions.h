@@ -42,7 +42,10 @@ struct KernelTable {
   void (*attention_dense)(const AttentionDenseArgs&);
   const TileTrial* int8_trials;  // kTileTrials of linear_int8's tiles
   const TileTrial* f32_trials;   // and of linear_f32's
-  // Linears of many rows in bf16 tiles; both functions are null where there are none.
+  // Of many rows, in tiles of 16-bit numbers; null where there are none.
+  void (*attention_paged_tiles)(const AttentionPagedArgs&) = nullptr;  // of plain elements, dims up to kMaxTile...
+  void (*attention_split_tiles)(const AttentionPagedArgs&) = nullptr;
+  void (*attention_dense_tiles)(const AttentionDenseArgs&) = nullptr;
   Bf16Tiles bf16_tiles = Bf16Tiles::kNone;
   void (*narrow_rows)(const NarrowArgs&) = nullptr;
   void (*linear_bf16)(const LinearArgs&) = nullptr;
@@ -54,6 +57,10 @@ struct TileKernels {
   Bf16Tiles bf16_tiles;
   void (*narrow_rows)(const NarrowArgs&);
   void (*linear_bf16)(const LinearArgs&);
+  // Null where those below are better.
+  void (*attention_paged_tiles)(const AttentionPagedArgs&) = nullptr;
+  void (*attention_split_tiles)(const AttentionPagedArgs&) = nullptr;
+  void (*attention_dense_tiles)(const AttentionDenseArgs&) = nullptr;
   // One product of known numbers in tiles, compared with plain loops: a machine whose tiles do not do what the unit
   // expects of them is not given it.
   bool (*multiply_rightly)();

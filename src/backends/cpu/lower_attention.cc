@@ -179,6 +179,7 @@ class DenseAttentionInstruction : public Instruction {
   Operand query_segment, key_segment;  // both or neither
   Operand bounds, mask;                // scratch, with segments
   Size rows;
+  bool in_tiles = false;  // of 16-bit numbers
   InstructionPtr reference;
 
   Status run(const Run& run) const override {
@@ -209,14 +210,15 @@ class DenseAttentionInstruction : public Instruction {
       part.last_row = last;
       part.first_kv_head = head;
       part.last_kv_head = head + 1;
-      run.kernels.attention_dense(part);
+      (in_tiles ? run.kernels.attention_dense_tiles : run.kernels.attention_dense)(part);
     });
     return {};
   }
 
   std::string to_string() const override {
-    return fmt::format("attention_dense{}{}  rows {}  heads {} x {}  kv heads {}", op.causal ? " causal" : "",
-                       query_segment ? " in segments" : "", rows.to_string(), heads, k_dim, kv_heads);
+    return fmt::format("attention_dense{}{}{}  rows {}  heads {} x {}  kv heads {}", in_tiles ? " in tiles" : "",
+                       op.causal ? " causal" : "", query_segment ? " in segments" : "", rows.to_string(), heads, k_dim,
+                       kv_heads);
   }
 
  private:
@@ -325,6 +327,7 @@ Status lower(Lowering& to, const Node& node, const ops::DenseAttention& op) {
   auto instruction = std::make_unique<DenseAttentionInstruction>();
   const Shape& q = to.shape(node.inputs[0]);
   instruction->op = op;
+  instruction->in_tiles = to.arithmetic().attention_tiles;
   instruction->heads = q.dim(1).bound();
   instruction->k_dim = q.dim(2).bound();
   instruction->kv_heads = to.shape(node.inputs[1]).dim(1).bound();

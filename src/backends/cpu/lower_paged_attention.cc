@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kPartialFloats = 1 << 18;
 constexpr std::int64_t kMostSplits = 64;
 // Queries (rows times the query heads of a key head) that share the loads of a page.
-constexpr std::int64_t kBlockQueries = 48;
+constexpr std::int64_t kBlockQueries = 48, kTileQueries = 128;
 
 struct PagedAttentionScratch {
   ScratchLayout layout;
@@ -40,6 +40,7 @@ class PagedAttentionInstruction : public Instruction {
   Operand partials, totals;  // scratch
   std::int64_t partial_floats = 0;
   Size rows;
+  bool in_tiles = false;  // of 16-bit numbers, with pages of plain elements
 
   Status run(const Run& run) const override {
     const std::int64_t n_rows = run.at(rows);
@@ -47,7 +48,8 @@ class PagedAttentionInstruction : public Instruction {
     GALAGO_TRY(const AttentionPagedArgs args, open(run, n_rows));
     const std::int64_t first = first_split(*run.step), last = last_split(args);
     if (run.n_threads > 1 && n_rows <= kFewRows && last - first > 1) return split_keys(run, args, first, last);
-    const std::int64_t row_block = std::max<std::int64_t>(1, kBlockQueries * op.kv_heads / heads);
+    const std::int64_t queries = runs_in_tiles(args) ? kTileQueries : kBlockQueries;
+    const std::int64_t row_block = std::max<std::int64_t>(1, queries * op.kv_heads / heads);
     for_heads(run, n_rows, row_block, op.kv_heads,
               [&](std::int64_t row, std::int64_t end, std::int64_t head) { attend(run, args, row, end, head); });
     return {};
@@ -65,8 +67,9 @@ class PagedAttentionInstruction : public Instruction {
   }
 
   std::string to_string() const override {
-    return fmt::format("attention_paged  rows {}  heads {} x {}  kv heads {}{}{}{}{}{}  state {}", rows.to_string(),
-                       heads, k_dim, op.kv_heads, op.window > 0 ? fmt::format("  window {}", op.window) : "",
+    return fmt::format("attention_paged{}  rows {}  heads {} x {}  kv heads {}{}{}{}{}{}  state {}",
+                       in_tiles ? " in tiles" : "", rows.to_string(), heads, k_dim, op.kv_heads,
+                       op.window > 0 ? fmt::format("  window {}", op.window) : "",
                        op.values_in_keys ? "  values in keys" : "", sinks ? "  sinks" : "", spans ? "  spans" : "",
                        slopes ? "  slopes" : "", op.state);
   }
@@ -96,12 +99,16 @@ class PagedAttentionInstruction : public Instruction {
     return args;
   }
 
-  static void attend(const Run& run, AttentionPagedArgs args, std::int64_t row, std::int64_t end, std::int64_t head) {
+  bool runs_in_tiles(const AttentionPagedArgs& args) const {
+    return in_tiles && args.kv.type != KvType::kQ8 && args.kv.type != KvType::kQ4;
+  }
+
+  void attend(const Run& run, AttentionPagedArgs args, std::int64_t row, std::int64_t end, std::int64_t head) const {
     args.first_row = row;
     args.last_row = end;
     args.first_kv_head = head;
     args.last_kv_head = head + 1;
-    run.kernels.attention_paged(args);
+    (runs_in_tiles(args) ? run.kernels.attention_paged_tiles : run.kernels.attention_paged)(args);
   }
 
   // What a row sees after itself must be rows of this step, one after the other: their pages were checked.
@@ -157,7 +164,7 @@ class PagedAttentionInstruction : public Instruction {
         const std::int64_t at = split + task / op.kv_heads, head = task % op.kv_heads;
         AttentionPagedArgs part = part_of(at, at + 1, head, head + 1);
         part.partials += (at - split) * args.partial_rows * heads * (op.v_dim + 2);
-        run.kernels.attention_split(part);
+        (runs_in_tiles(part) ? run.kernels.attention_split_tiles : run.kernels.attention_split)(part);
       });
       const std::int64_t floats = n * args.last_row * heads / op.kv_heads * op.v_dim;  // of one key head
       run.parallel(op.kv_heads, row_grain(floats), [&](std::int64_t head, std::int64_t end_head) {
@@ -186,6 +193,8 @@ Status lower(Lowering& to, const Node& node, const ops::PagedAttention& op) {
   instruction->q = to.operand(node.inputs[0]);
   instruction->y = to.operand(node.outputs[0]);
   instruction->rows = to.size(q, 0, 1);
+  instruction->in_tiles =
+      to.arithmetic().attention_tiles && instruction->k_dim <= kMaxTileKeyDim && op.v_dim <= kMaxTileValueDim;
   if (op.has_sinks) instruction->sinks = to.operand(node.inputs[op.sinks_input()]);
   if (op.has_spans) instruction->spans = to.operand(node.inputs[op.spans_input()]);
   if (op.has_slopes) instruction->slopes = to.operand(node.inputs[op.slopes_input()]);

@@ -18,6 +18,7 @@ using graph::ValueId;
 struct Arithmetic {
   graph::Precision precision;
   Bf16Tiles bf16_tiles;  // linears multiply in them where all of their weights can
+  bool attention_tiles;  // attention rounds what it multiplies to 16 bits
 };
 
 // What the bytes of a block of scratch are, in the order they lie in it. Planning and lowering ask it alike.

@@ -35,6 +35,13 @@ struct ScoreRule {
 // Scores, then weights, of each query for the keys of a block.
 using BlockScores = float[kPageTokens];
 
+// Queries that pass over a block of keys together.
+struct QueryBlock {
+  Query* queries;
+  int count;
+  BlockScores* scores;
+};
+
 // Keys of the block that a query sees, [begin, end) within [0, 64]; empty when begin >= end.
 struct KeyRange {
   std::int64_t begin, end;
@@ -127,6 +134,11 @@ GALAGO_INLINE void scale_row(float* y, float factor, std::int64_t n) {
   for (std::int64_t d = 0; d < n; d += Isa::kLanes) {
     store_row<Isa>(y + d, Isa::mul(load_row<Isa>(y + d, n - d), Isa::set1(factor)), n - d);
   }
+}
+
+template <class Isa>
+GALAGO_INLINE void copy_row(const float* x, float* y, std::int64_t n) {
+  for (std::int64_t d = 0; d < n; d += Isa::kLanes) store_row<Isa>(y + d, load_row<Isa>(x + d, n - d), n - d);
 }
 
 template <class Isa>
@@ -224,10 +236,10 @@ GALAGO_INLINE void soften_queries(const ScoreRule& rule, Query* queries, int cou
 }
 
 template <class Isa>
-GALAGO_INLINE void soften_block(const ScoreRule& rule, Query* queries, int count, std::int64_t first_key,
-                                std::int64_t v_dim, BlockScores* scores) {
-  for_queries<Isa, kMaxQueries>(queries, count, first_key, [&](int i, int n) GALAGO_LAMBDA {
-    soften_queries<Isa>(rule, queries + i, n, first_key, v_dim, scores + i);
+GALAGO_INLINE void soften_block(const ScoreRule& rule, const QueryBlock& block, std::int64_t first_key,
+                                std::int64_t v_dim) {
+  for_queries<Isa, kMaxQueries>(block.queries, block.count, first_key, [&](int i, int n) GALAGO_LAMBDA {
+    soften_queries<Isa>(rule, block.queries + i, n, first_key, v_dim, block.scores + i);
   });
 }
 

@@ -254,13 +254,12 @@ struct AddCodes {
 // Both products and the softmax of the queries that see the block.
 template <class Isa, int kBits>
 GALAGO_INLINE void attend_codes(const CodedHead& keys, std::int64_t k_dim, const CodedHead& values, std::int64_t v_dim,
-                                const ScoreRule& rule, Query* queries, int count, std::int64_t first_key,
-                                BlockScores* scores) {
+                                const ScoreRule& rule, const QueryBlock& block, std::int64_t first_key) {
   constexpr int kMost = kCodedQueries<Isa>;
-  for_queries<Isa, kMost>(queries, count, first_key, [&](int i, int n) GALAGO_LAMBDA {
-    for_count<Isa, kMost>(n, ScoreCodes<Isa, kBits>{keys, k_dim, queries + i, scores});
-    soften_queries<Isa>(rule, queries + i, n, first_key, v_dim, scores);
-    for_count<Isa, kMost>(n, AddCodes<Isa, kBits>{values, v_dim, queries + i, scores});
+  for_queries<Isa, kMost>(block.queries, block.count, first_key, [&](int i, int n) GALAGO_LAMBDA {
+    for_count<Isa, kMost>(n, ScoreCodes<Isa, kBits>{keys, k_dim, block.queries + i, block.scores});
+    soften_queries<Isa>(rule, block.queries + i, n, first_key, v_dim, block.scores);
+    for_count<Isa, kMost>(n, AddCodes<Isa, kBits>{values, v_dim, block.queries + i, block.scores});
   });
 }
 

@@ -18,6 +18,12 @@ struct SplitResult {
 };
 
 template <class Isa>
+GALAGO_INLINE SplitResult no_result(float* y, std::int64_t v_dim) {
+  for (std::int64_t d = 0; d < v_dim; d += Isa::kLanes) store_row<Isa>(y + d, Isa::zero(), v_dim - d);
+  return {y, kMinusInfinity, 0.0f};
+}
+
+template <class Isa>
 GALAGO_INLINE void merge_split(SplitResult& total, const SplitResult& part, std::int64_t v_dim) {
   if (part.max == kMinusInfinity) return;  // saw nothing
   const bool first = total.max == kMinusInfinity;
@@ -61,14 +67,8 @@ void attention_merge(const AttentionPagedArgs& a) {
   for (std::int64_t row = a.first_row; row < a.last_row; ++row) {
     for (std::int64_t head = a.first_kv_head * heads; head < a.last_kv_head * heads; ++head) {
       float* so_far = a.totals + (row * a.n_heads + head) * 2;
-      SplitResult total{result_of<Isa>(a, row, head), so_far[0], so_far[1]};
-      if (a.begins) {
-        total.max = kMinusInfinity;
-        total.sum = 0.0f;
-        for (std::int64_t d = 0; d < a.v_dim; d += Isa::kLanes) {
-          store_row<Isa>(total.y + d, Isa::zero(), a.v_dim - d);
-        }
-      }
+      float* y = result_of<Isa>(a, row, head);
+      SplitResult total = a.begins ? no_result<Isa>(y, a.v_dim) : SplitResult{y, so_far[0], so_far[1]};
       for (std::int64_t split = a.first_split; split < a.last_split; ++split) {
         float* part = a.partials + (((split - a.first_split) * a.partial_rows + row) * a.n_heads + head) * width;
         merge_split<Isa>(total, {part, part[a.v_dim], part[a.v_dim + 1]}, a.v_dim);

@@ -4,13 +4,12 @@
 #pragma once
 
 #include "backends/cpu/kernels/linear_f32.inl.h"
+#include "backends/cpu/kernels/pair_panel.inl.h"
 
 namespace galago::cpu {
 
-constexpr std::int64_t kBf16Step = 32;    // k of a tile, its rows, and the columns of two
 constexpr std::int64_t kBf16Rows = 512;   // rows that share an expanded panel; their sums take 64 KiB
 constexpr std::int64_t kBf16Panel = 512;  // k of a panel: 32 KiB of bf16
-constexpr std::int64_t kBf16Tile = 16 * kBf16Step;
 
 // Rounds rows of f32 to bf16. `y` may be x: each row then keeps its place and uses its first half.
 template <class Isa>
@@ -18,7 +17,7 @@ void narrow_rows(const NarrowArgs& a) {
   for (std::int64_t row = a.first_row; row < a.last_row; ++row) {
     const float* x = a.x + row * a.x_stride;
     std::uint16_t* y = a.y + row * a.y_stride;
-    for (std::int64_t k = 0; k < a.cols; k += Isa::kLanes) Isa::Tiles::store_bf16(y + k, Isa::load(x + k));
+    for (std::int64_t k = 0; k < a.cols; k += Isa::kLanes) Isa::Tiles::store_narrow(y + k, Isa::load(x + k));
   }
 }
 
@@ -39,21 +38,20 @@ GALAGO_INLINE void expand_pairs(const WeightView& weight, std::int64_t tile, std
       expand_tile<Isa, kKind>(source, k0 + k, part, expanded);
     }
     for (std::int64_t pair = 0; pair < part / 2; ++pair, from += 2 * kTileRows) {
-      std::uint16_t* to = panel + (k + 2 * pair) / kBf16Step * 2 * kBf16Tile + pair % 16 * kBf16Step;
-      Isa::Tiles::store_pairs(to, Isa::load(from), Isa::load(from + kTileRows));
+      Isa::Tiles::store_pairs(panel_pairs(panel, k + 2 * pair, 0), Isa::load(from), Isa::load(from + kTileRows));
     }
   }
 }
 
 // Where a block of 32 rows lies: the last one of a number of rows that is no multiple of 32 overlaps the one before.
 GALAGO_INLINE std::int64_t block_row(std::int64_t block, std::int64_t rows) {
-  return block * kBf16Step + kBf16Step <= rows ? block * kBf16Step : rows - kBf16Step;
+  return block * kPairStep + kPairStep <= rows ? block * kPairStep : rows - kPairStep;
 }
 
 // 32 rows of x from k on, of which only `rows` exist.
 GALAGO_INLINE void copy_few_rows(const LinearArgs& a, std::int64_t first, std::int64_t rows, std::int64_t k,
                                  std::int64_t count, std::uint16_t* to) {
-  for (std::int64_t r = 0; r < kBf16Step; ++r) {
+  for (std::int64_t r = 0; r < kPairStep; ++r) {
     const std::uint16_t* from = a.x_bf16 + (first + (r < rows ? r : 0)) * a.x_bf16_stride + k;
     for (std::int64_t i = 0; i < count; ++i) to[r * kBf16Panel + i] = r < rows ? from[i] : 0;
   }
@@ -62,32 +60,33 @@ GALAGO_INLINE void copy_few_rows(const LinearArgs& a, std::int64_t first, std::i
 // Tiles `tile` and `tile + 1` (of which the second may be missing), rows [first, last) of at most kBf16Rows.
 template <class Isa, WeightKind kKind>
 void bf16_columns(const LinearArgs& a, std::int64_t tile, int tiles, std::int64_t first, std::int64_t last) {
-  alignas(64) float sums[kBf16Rows * kBf16Step];
-  alignas(64) std::uint16_t panel[kBf16Panel * kBf16Step];
-  alignas(64) std::uint16_t few[kBf16Step * kBf16Panel];
-  const std::int64_t rows = last - first, blocks = (rows + kBf16Step - 1) / kBf16Step;
-  for (std::int64_t i = 0; i < blocks * kBf16Step * kBf16Step; ++i) sums[i] = 0.0f;
+  alignas(64) float sums[kBf16Rows * kPairStep];
+  alignas(64) std::uint16_t panel[kBf16Panel * kPairStep];
+  alignas(64) std::uint16_t few[kPairStep * kBf16Panel];
+  const std::int64_t rows = last - first, blocks = (rows + kPairStep - 1) / kPairStep;
+  for (std::int64_t i = 0; i < blocks * kPairStep * kPairStep; ++i) sums[i] = 0.0f;
   if (tiles == 1) {
     for (std::uint16_t& value : panel) value = 0;
   }
   for (std::int64_t k = 0; k < a.weight.cols; k += kBf16Panel) {
     const std::int64_t count = a.weight.cols - k < kBf16Panel ? a.weight.cols - k : kBf16Panel;
-    for (int t = 0; t < tiles; ++t) expand_pairs<Isa, kKind>(a.weight, tile + t, k, count, panel + t * kBf16Tile);
-    if (rows < kBf16Step) {
+    for (int t = 0; t < tiles; ++t) expand_pairs<Isa, kKind>(a.weight, tile + t, k, count, panel + t * kPairTile);
+    if (rows < kPairStep) {
       copy_few_rows(a, first, rows, k, count, few);
-      Isa::Tiles::multiply(few, 2 * kBf16Panel, panel, count / kBf16Step, sums);
+      Isa::Tiles::multiply(few, 2 * kBf16Panel, panel, count / kPairStep, sums, kPairStep);
       continue;
     }
     PanelAhead ahead = panel_ahead<Isa>(a, tile, tiles, k + count, kBf16Panel, blocks);
     for (std::int64_t block = 0; block < blocks; ++block) {
       ahead.advance();
       const std::uint16_t* x = a.x_bf16 + (first + block_row(block, rows)) * a.x_bf16_stride + k;
-      Isa::Tiles::multiply(x, 2 * a.x_bf16_stride, panel, count / kBf16Step, sums + block * kBf16Step * kBf16Step);
+      Isa::Tiles::multiply(x, 2 * a.x_bf16_stride, panel, count / kPairStep, sums + block * kPairStep * kPairStep,
+                           kPairStep);
     }
   }
   for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int64_t block = r / kBf16Step, from = rows < kBf16Step ? 0 : block_row(block, rows);
-    const float* row_sums = sums + (block * kBf16Step + r - from) * kBf16Step;
+    const std::int64_t block = r / kPairStep, from = rows < kPairStep ? 0 : block_row(block, rows);
+    const float* row_sums = sums + (block * kPairStep + r - from) * kPairStep;
     for (std::int64_t lane = 0; lane < tiles * kTileRows; lane += Isa::kLanes) {
       const std::int64_t column = tile * kTileRows + lane;
       if (column < a.weight.rows) store_output<Isa>(a, first + r, column, Isa::load(row_sums + lane));
@@ -124,7 +123,7 @@ void linear_bf16(const LinearArgs& a) {
 // Whether the tiles multiply known numbers as plain loops do. All products and sums are whole numbers below 2^24.
 template <class Isa>
 bool tiles_multiply() {
-  alignas(64) std::uint16_t x[32 * 64], w[2 * 2 * kBf16Tile];
+  alignas(64) std::uint16_t x[32 * 64], w[2 * 2 * kPairTile];
   alignas(64) float sums[32 * 32];
   const auto a = [](int row, int k) { return static_cast<float>((row * 7 + k * 5) % 13 - 6); };
   const auto b = [](int column, int k) { return static_cast<float>((column * 3 + k * 11) % 17 - 8); };
@@ -139,12 +138,12 @@ bool tiles_multiply() {
   for (int column = 0; column < 32; ++column) {
     for (int k = 0; k < 64; ++k) {
       const int tile = k / 32 * 2 + column / 16;
-      w[tile * kBf16Tile + k % 32 / 2 * 32 + column % 16 * 2 + k % 2] = narrow(b(column, k));
+      w[tile * kPairTile + k % 32 / 2 * 32 + column % 16 * 2 + k % 2] = narrow(b(column, k));
     }
   }
   for (int i = 0; i < 32 * 32; ++i) sums[i] = static_cast<float>(i);
   Isa::Tiles::configure();
-  Isa::Tiles::multiply(x, 128, w, 2, sums);
+  Isa::Tiles::multiply(x, 128, w, 2, sums, 32);
   Isa::Tiles::release();
   for (int row = 0; row < 32; ++row) {
     for (int column = 0; column < 32; ++column) {

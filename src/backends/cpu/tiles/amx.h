@@ -21,15 +21,15 @@ struct AmxTiles : NarrowAvx512<Isa> {
   }
   static GALAGO_INLINE void release() { __asm__ volatile("tilerelease" ::: "memory"); }
 
-  // sums (32, 32) += x (32, 32 steps) w. x: rows x_stride bytes apart. w: of each step two tiles of 16 columns, each 16
-  // rows of 16 pairs (k, k + 1). The instruction adds the 32 products of a step to the sum pair by pair, in f32.
+  // sums (32, 32), rows sums_stride apart, += x (32, 32 steps) w. x: rows x_stride bytes apart. w: a panel of
+  // pair_panel.inl.h. The instruction adds the 32 products of a step to the sum pair by pair, in f32.
   static GALAGO_INLINE void multiply(const std::uint16_t* x, std::int64_t x_stride, const std::uint16_t* w,
-                                     std::int64_t steps, float* sums) {
-    constexpr std::int64_t kSumsStride = 32 * sizeof(float);
-    load<0>(sums, kSumsStride);
-    load<1>(sums + 16, kSumsStride);
-    load<2>(sums + 16 * 32, kSumsStride);
-    load<3>(sums + 16 * 32 + 16, kSumsStride);
+                                     std::int64_t steps, float* sums, std::int64_t sums_stride) {
+    const std::int64_t sums_bytes = sums_stride * static_cast<std::int64_t>(sizeof(float));
+    load<0>(sums, sums_bytes);
+    load<1>(sums + 16, sums_bytes);
+    load<2>(sums + 16 * sums_stride, sums_bytes);
+    load<3>(sums + 16 * sums_stride + 16, sums_bytes);
     const auto* rows = reinterpret_cast<const std::byte*>(x);
     for (std::int64_t step = 0; step < steps; ++step, rows += 64, w += 2 * 512) {
       load<4>(rows, x_stride);
@@ -41,10 +41,10 @@ struct AmxTiles : NarrowAvx512<Isa> {
       dot<2, 5, 6>();
       dot<3, 5, 7>();
     }
-    store<0>(sums, kSumsStride);
-    store<1>(sums + 16, kSumsStride);
-    store<2>(sums + 16 * 32, kSumsStride);
-    store<3>(sums + 16 * 32 + 16, kSumsStride);
+    store<0>(sums, sums_bytes);
+    store<1>(sums + 16, sums_bytes);
+    store<2>(sums + 16 * sums_stride, sums_bytes);
+    store<3>(sums + 16 * sums_stride + 16, sums_bytes);
   }
 
  private:

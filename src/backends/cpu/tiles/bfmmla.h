@@ -22,10 +22,10 @@ struct BfmmlaTiles {
 
   // As AmxTiles::multiply.
   static GALAGO_INLINE void multiply(const std::uint16_t* x, std::int64_t x_stride, const std::uint16_t* w,
-                                     std::int64_t steps, float* sums) {
+                                     std::int64_t steps, float* sums, std::int64_t sums_stride) {
     float32x4_t acc[16][16];                   // of rows 2 r and 2 r + 1, columns 2 c and 2 c + 1
     bfloat16x8_t rows[16][8], columns[16][8];  // of two rows or columns, 4 k each
-    for (int r = 0; r < 16; ++r) load_sums(sums + r * 64, acc[r]);
+    for (int r = 0; r < 16; ++r) load_sums(sums + 2 * r * sums_stride, sums_stride, acc[r]);
     for (std::int64_t step = 0; step < steps; ++step, x += 32, w += 1024) {
       for (int r = 0; r < 16; ++r) zip_rows(x + 2 * r * (x_stride / 2), x_stride / 2, rows[r]);
       for (int c = 0; c < 16; c += 2) zip_columns(w + c / 8 * 512 + c % 8 * 4, columns[c], columns[c + 1]);
@@ -33,11 +33,11 @@ struct BfmmlaTiles {
         for (int c = 0; c < 16; c += 4) multiply_block(rows + r, columns + c, acc + r, c);
       }
     }
-    for (int r = 0; r < 16; ++r) store_sums(acc[r], sums + r * 64);
+    for (int r = 0; r < 16; ++r) store_sums(acc[r], sums + 2 * r * sums_stride, sums_stride);
   }
 
   // y = x, rounded to nearest even.
-  static GALAGO_INLINE void store_bf16(std::uint16_t* y, const typename Isa::F32& x) {
+  static GALAGO_INLINE void store_narrow(std::uint16_t* y, const typename Isa::F32& x) {
     vst1q_u16(y, vreinterpretq_u16_bf16(narrow(x.a, x.b)));
     vst1q_u16(y + 8, vreinterpretq_u16_bf16(narrow(x.c, x.d)));
   }
@@ -86,21 +86,21 @@ struct BfmmlaTiles {
     }
   }
   // Two rows of 32 sums.
-  static GALAGO_INLINE void load_sums(const float* sums, float32x4_t (&acc)[16]) {
+  static GALAGO_INLINE void load_sums(const float* sums, std::int64_t stride, float32x4_t (&acc)[16]) {
     GALAGO_UNROLL
     for (int i = 0; i < 8; ++i) {
       const float64x2_t upper = vreinterpretq_f64_f32(vld1q_f32(sums + 4 * i));
-      const float64x2_t lower = vreinterpretq_f64_f32(vld1q_f32(sums + 32 + 4 * i));
+      const float64x2_t lower = vreinterpretq_f64_f32(vld1q_f32(sums + stride + 4 * i));
       acc[2 * i] = vreinterpretq_f32_f64(vzip1q_f64(upper, lower));
       acc[2 * i + 1] = vreinterpretq_f32_f64(vzip2q_f64(upper, lower));
     }
   }
-  static GALAGO_INLINE void store_sums(const float32x4_t (&acc)[16], float* sums) {
+  static GALAGO_INLINE void store_sums(const float32x4_t (&acc)[16], float* sums, std::int64_t stride) {
     GALAGO_UNROLL
     for (int i = 0; i < 8; ++i) {
       const float64x2_t left = vreinterpretq_f64_f32(acc[2 * i]), right = vreinterpretq_f64_f32(acc[2 * i + 1]);
       vst1q_f32(sums + 4 * i, vreinterpretq_f32_f64(vzip1q_f64(left, right)));
-      vst1q_f32(sums + 32 + 4 * i, vreinterpretq_f32_f64(vzip2q_f64(left, right)));
+      vst1q_f32(sums + stride + 4 * i, vreinterpretq_f32_f64(vzip2q_f64(left, right)));
     }
   }
   static GALAGO_INLINE bfloat16x8_t narrow(float32x4_t low, float32x4_t high) {

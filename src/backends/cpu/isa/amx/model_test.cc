@@ -11,7 +11,7 @@ struct TileModel {
   static void configure() {}
   static void release() {}
   static void multiply(const std::uint16_t* x, std::int64_t x_stride, const std::uint16_t* w, std::int64_t steps,
-                       float* sums) {
+                       float* sums, std::int64_t sums_stride) {
     for (std::int64_t step = 0; step < steps; ++step, w += 1024) {
       for (int row = 0; row < 32; ++row) {
         const std::uint16_t* values = x + row * x_stride / 2 + step * 32;
@@ -22,12 +22,12 @@ struct TileModel {
             even = __builtin_fmaf(widen(values[2 * k]), widen(pairs[32 * k]), even);
             odd = __builtin_fmaf(widen(values[2 * k + 1]), widen(pairs[32 * k + 1]), odd);
           }
-          sums[row * 32 + column] += even + odd;
+          sums[row * sums_stride + column] += even + odd;
         }
       }
     }
   }
-  static void store_bf16(std::uint16_t* y, __m512 x) {
+  static void store_narrow(std::uint16_t* y, __m512 x) {
     alignas(64) float values[16];
     _mm512_store_ps(values, x);
     for (int i = 0; i < 16; ++i) y[i] = narrow(values[i]);
