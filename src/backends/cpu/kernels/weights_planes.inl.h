@@ -87,14 +87,20 @@ struct SuperBlock : AffineBlock<Isa, kBits> {
   }
 };
 
+// Not `using`: g++ does not always inline a constructor that is inherited, and q5_k paid a call and its words' way
+// through memory for each block.
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ4_K> : SuperBlock<Isa, 4> {
-  using SuperBlock<Isa, 4>::SuperBlock;
+  Int8Weights() = default;
+  GALAGO_INLINE Int8Weights(const WeightTile& tile, std::int64_t block, int lane)
+      : SuperBlock<Isa, 4>(tile, block, lane) {}
 };
 
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ5_K> : SuperBlock<Isa, 5> {
-  using SuperBlock<Isa, 5>::SuperBlock;
+  Int8Weights() = default;
+  GALAGO_INLINE Int8Weights(const WeightTile& tile, std::int64_t block, int lane)
+      : SuperBlock<Isa, 5>(tile, block, lane) {}
 };
 
 template <class Isa>
@@ -177,12 +183,16 @@ struct PairsMinusOne : OffsetBlock<Isa, 5, 8> {
 
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kQ2_0> : PairsMinusOne<Isa, 2> {
-  using PairsMinusOne<Isa, 2>::PairsMinusOne;
+  Int8Weights() = default;
+  GALAGO_INLINE Int8Weights(const WeightTile& tile, std::int64_t block, int lane)
+      : PairsMinusOne<Isa, 2>(tile, block, lane) {}
 };
 
 template <class Isa>
 struct Int8Weights<Isa, WeightKind::kTQ2_0> : PairsMinusOne<Isa, 8> {
-  using PairsMinusOne<Isa, 8>::PairsMinusOne;
+  Int8Weights() = default;
+  GALAGO_INLINE Int8Weights(const WeightTile& tile, std::int64_t block, int lane)
+      : PairsMinusOne<Isa, 8>(tile, block, lane) {}
 };
 
 }  // namespace galago::cpu
