@@ -68,7 +68,7 @@ struct TileProducts {
         for (int i = 0; i < block.count; i += kPairStep) {
           if (!some_see(block, i, first_key + key, kPairStep)) continue;
           multiply(q + i * k_pad + d, k_pad, whole_steps(n), block.scores[i] + key, kPageTokens, q_scales + i,
-                   column_scales);
+                   column_scales, block.count - i);
         }
       }
     }
@@ -90,7 +90,7 @@ struct TileProducts {
       for (int i = 0; i < block.count; i += kPairStep) {
         if (!some_see(block, i, first_key, kPageTokens)) continue;
         multiply(weights + i * kPageTokens, kPageTokens, whole_steps(range.end), block.queries[i].y + d + at,
-                 result_pad, weight_scales + i, nullptr);
+                 result_pad, weight_scales + i, nullptr, block.count - i);
       }
       if (!finite) add_left_out(v + at, stride, d + at, dims, block, first_key, range.end);
     }
@@ -109,9 +109,10 @@ struct TileProducts {
   }
 
   GALAGO_INLINE void multiply(const std::uint16_t* x, std::int64_t stride, std::int64_t k, float* sums,
-                              std::int64_t sums_stride, const float* rows, const float* columns) const {
+                              std::int64_t sums_stride, const float* rows, const float* columns,
+                              std::int64_t n_rows) const {
     if constexpr (kScaled) {
-      Tiles::multiply(x, 2 * stride, panel, k / kPairStep, sums, sums_stride, rows, columns);
+      Tiles::multiply(x, 2 * stride, panel, k / kPairStep, sums, sums_stride, rows, columns, n_rows);
     } else {
       Tiles::multiply(x, 2 * stride, panel, k / kPairStep, sums, sums_stride);
     }

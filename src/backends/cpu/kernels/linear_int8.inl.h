@@ -21,8 +21,8 @@ GALAGO_INLINE void store_output(const LinearArgs& a, std::int64_t row, std::int6
   store_row<Isa>(a.y + row * a.y_stride + column, acc, left);
 }
 
-// Few rows wait for memory, and the hardware's prefetch stops at each page. Into L2 only: L1 has few buffers for lines
-// on their way, and demand needs them. With one row and two threads, Zen 4 so reads Q4_K a quarter, Q6_K a third, Q4_0
+// Few rows wait for memory, and the hardware's prefetch stops at each page. Into L2 only: into L1, requests seem to be
+// in the way of the loads themselves. With one row and two threads, Zen 4 so reads Q4_K a quarter, Q6_K a third, Q4_0
 // and Q8_0 5 to 20 % faster than with 3 KiB into L1, where distances make no difference; 4 and 8 KiB gain half of that.
 // (Cascade Lake was measured into L1: 3 KiB gained a tenth, 1 and 2 KiB less, 4 KiB the same.)
 constexpr std::int64_t kAheadBytes = 6144;

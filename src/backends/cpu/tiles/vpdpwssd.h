@@ -12,11 +12,11 @@ struct WordTiles {
   static GALAGO_INLINE void release() {}
 
   // sums (32, 32) += (x w) * rows * columns, in whole numbers up to the scales: of each row of x, of each column of w
-  // (null: 1). Otherwise as AmxTiles::multiply.
+  // (null: 1). Rows from n_rows on are not asked for. Otherwise as AmxTiles::multiply.
   static GALAGO_INLINE void multiply(const std::uint16_t* x, std::int64_t x_stride, const std::uint16_t* w,
                                      std::int64_t steps, float* sums, std::int64_t sums_stride, const float* rows,
-                                     const float* columns) {
-    for (int row = 0; row < 32; row += kPairRows) {
+                                     const float* columns, std::int64_t n_rows) {
+    for (std::int64_t row = 0; row < 32 && row < n_rows; row += kPairRows) {
       multiply_block(x + row * (x_stride / 2), x_stride / 2, w, steps, sums + row * sums_stride, sums_stride,
                      rows + row, columns);
     }
