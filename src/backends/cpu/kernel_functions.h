@@ -43,7 +43,7 @@ struct KernelTable {
   const TileTrial* int8_trials;  // kTileTrials of linear_int8's tiles
   const TileTrial* f32_trials;   // and of linear_f32's
   // Of many rows, in tiles of 16-bit numbers; null where there are none.
-  void (*attention_paged_tiles)(const AttentionPagedArgs&) = nullptr;  // of plain elements, dims up to kMaxTile...
+  void (*attention_paged_tiles)(const AttentionPagedArgs&) = nullptr;  // no codes; dims up to kMaxTile...
   void (*attention_split_tiles)(const AttentionPagedArgs&) = nullptr;
   void (*attention_dense_tiles)(const AttentionDenseArgs&) = nullptr;
   Bf16Tiles bf16_tiles = Bf16Tiles::kNone;
@@ -57,7 +57,7 @@ struct TileKernels {
   Bf16Tiles bf16_tiles;
   void (*narrow_rows)(const NarrowArgs&);
   void (*linear_bf16)(const LinearArgs&);
-  // Null where those below are better.
+  // Null where the instruction set below has better ones.
   void (*attention_paged_tiles)(const AttentionPagedArgs&) = nullptr;
   void (*attention_split_tiles)(const AttentionPagedArgs&) = nullptr;
   void (*attention_dense_tiles)(const AttentionDenseArgs&) = nullptr;
