@@ -18,13 +18,15 @@ enum class Tolerance : std::uint8_t {
   kExact,      // elements are moved or rounded once: the same bits
   kFloat,      // f32 arithmetic in another order: NMSE 1e-7
   kWeight,     // a product with a weight: kFloat with f32 activations, NMSE 5e-4 with int8 activations
-  kAttention,  // products with keys and values: kFloat, NMSE 2e-4 where they are rounded to 16 bits
+  kAttention,  // products with keys and values: kFloat, NMSE 5e-6 in integers of 12 bits, 2e-4 in bf16
 };
 
-// What a runner rounds before it multiplies.
+// What a runner rounds before it multiplies: activations that meet weights, to int8 or bf16; all that the products of
+// attention take.
 struct Narrowed {
-  bool activations = false;  // those that meet weights, to int8 or bf16
-  bool attention = false;    // all that its products take, to 16 bits
+  enum class Attention : std::uint8_t { kNot, kInt12, kBf16 };
+  bool activations = false;
+  Attention attention = Attention::kNot;
 };
 
 // The largest normalised mean squared error: sum of (found - expected)^2 over the sum of expected^2.

@@ -37,7 +37,9 @@ double nmse_bound(Tolerance tolerance, Narrowed narrowed) {
     case Tolerance::kExact: return 0.0;
     case Tolerance::kFloat: return 1e-7;
     case Tolerance::kWeight: return narrowed.activations ? 5e-4 : 1e-7;
-    case Tolerance::kAttention: return narrowed.attention ? 2e-4 : 1e-7;
+    case Tolerance::kAttention:
+      if (narrowed.attention == Narrowed::Attention::kBf16) return 2e-4;
+      return narrowed.attention == Narrowed::Attention::kInt12 ? 5e-6 : 1e-7;
   }
   return 0.0;
 }

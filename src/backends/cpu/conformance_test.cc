@@ -191,6 +191,14 @@ void check_all(ops::Executor& executor, ops::Narrowed narrowed, const std::vecto
   }
 }
 
+// In fast precision.
+ops::Narrowed narrowed_by(const KernelTable& kernels) {
+  using Rounding = ops::Narrowed::Attention;
+  if (kernels.attention_paged_tiles == nullptr) return {.activations = true, .attention = Rounding::kNot};
+  const bool bf16 = kernels.bf16_tiles == Bf16Tiles::kAllWeights;
+  return {.activations = true, .attention = bf16 ? Rounding::kBf16 : Rounding::kInt12};
+}
+
 TEST(Conformance, EveryOpOnEveryInstructionSet) {
   const std::vector<ConformanceCase> cases = ops::conformance_cases();
   std::vector<Outcome> expected;
@@ -203,8 +211,7 @@ TEST(Conformance, EveryOpOnEveryInstructionSet) {
       SCOPED_TRACE(fast ? "fast" : "exact");
       // Two threads split keys and redo chunks, which one does not; once is enough, for threads change no bit.
       CompilingExecutor compiling({.precision = precision, .kernels = kernels}, fast ? 2 : 1);
-      check_all(compiling, {.activations = fast, .attention = fast && kernels->attention_paged_tiles != nullptr}, cases,
-                expected);
+      check_all(compiling, fast ? narrowed_by(*kernels) : ops::Narrowed{}, cases, expected);
     }
     SCOPED_TRACE("eager");
     check_all(*CpuExecutor::create(1, kernels).value(), {}, cases, expected);
