@@ -12,8 +12,6 @@
 namespace galago {
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
 std::size_t page_size() {
   static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   return size;
@@ -39,12 +37,12 @@ std::byte* map_aligned(std::size_t bytes, std::size_t alignment) {
 
 Result<Arena> Arena::create(std::uint64_t bytes, Pages pages) {
   if (bytes == 0) return Arena();
-  const bool huge = pages == Pages::kHuge && bytes >= kHugePage;
+  const bool huge = pages == Pages::kHuge && bytes >= kHugePageBytes;
   const std::optional<std::uint64_t> rounded = checked_align(bytes, page_size());
   const auto size = rounded ? checked_cast<std::ptrdiff_t>(*rounded) : std::nullopt;
   std::byte* begin = nullptr;
-  if (size && *size <= PTRDIFF_MAX - static_cast<std::ptrdiff_t>(kHugePage)) {
-    begin = map_aligned(static_cast<std::size_t>(*size), huge ? kHugePage : page_size());
+  if (size && *size <= PTRDIFF_MAX - static_cast<std::ptrdiff_t>(kHugePageBytes)) {
+    begin = map_aligned(static_cast<std::size_t>(*size), huge ? kHugePageBytes : page_size());
   }
   if (begin == nullptr) {
     return error(ErrorCode::kOutOfMemory,

@@ -15,6 +15,8 @@ enum class Pages : std::uint8_t {
   kHuge,    // 2 MiB pages where the system has them: fewer TLB misses in what is read from end to end
 };
 
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+
 // Move-only. The memory starts at a multiple of 4 KiB (kHuge: of 2 MiB) and is zero until written.
 class Arena {
  public:

@@ -22,6 +22,18 @@ TEST_F(FileTest, WritesAtomicallyAndReadsBack) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1) << "a temporary was left behind";
 }
 
+TEST_F(FileTest, ReadsTheSameThroughHugePages) {
+  const auto path = folder_ / "long";
+  const std::string text((std::size_t{5} << 20) + 7, 'x');
+  ASSERT_TRUE(write_atomically(path, text).ok());
+  const auto mapping = *Mapping::open(path);
+  mapping->prefer_huge_pages();
+  const Bytes bytes = mapping->bytes();
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), text);
+  ASSERT_TRUE(write_atomically(folder_ / "empty", "").ok());
+  (*Mapping::open(folder_ / "empty"))->prefer_huge_pages();
+}
+
 TEST_F(FileTest, RefusesAFifoInsteadOfWaitingForItsWriter) {
   const auto path = folder_ / "fifo";
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);

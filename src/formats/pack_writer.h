@@ -25,9 +25,11 @@ class PackWriter {
   Result<Finished> finish(int n_threads);
 
  private:
-  PackWriter(AtomicFile file, PackIndex index) : file_(std::move(file)), index_(std::move(index)) {}
+  PackWriter(AtomicFile file, PackIndex index, std::shared_ptr<const Mapping> pages)
+      : file_(std::move(file)), index_(std::move(index)), pages_(std::move(pages)) {}
   AtomicFile file_;
   PackIndex index_;
+  std::shared_ptr<const Mapping> pages_;  // of the reserved file, huge
 };
 
 // XXH64 of every tensor, computed on several threads.

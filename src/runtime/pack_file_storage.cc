@@ -47,6 +47,7 @@ Status PackFileStorage::open() {
     return error(ErrorCode::kCorrupt, "{}: was packed from other files or for another instruction set",
                  options_.path.string());
   }
+  file->prefer_huge_pages();
   file_ = std::move(file);
   return {};
 }
