@@ -150,7 +150,7 @@ GALAGO_INLINE Int8Weights<Isa, kKind> unpack(const LinearArgs& a, std::int64_t c
   return Weights(weight_tile(a.weight, column / kTileRows), block, static_cast<int>(column % kTileRows));
 }
 
-// The same for the lanes of Wide: Isa itself, or one that takes two tiles side by side.
+// The same for the lanes of Wide: Isa itself, or one that takes twice as many.
 template <class Isa, class Wide, WeightKind kKind>
 GALAGO_INLINE auto unpack_lanes(const LinearArgs& a, std::int64_t column, std::int64_t block) {
   if constexpr (Wide::kLanes == Isa::kLanes) {
@@ -159,6 +159,10 @@ GALAGO_INLINE auto unpack_lanes(const LinearArgs& a, std::int64_t column, std::i
     return Wide::join(unpack<Isa, kKind>(a, column, block), unpack<Isa, kKind>(a, column + Isa::kLanes, block));
   }
 }
+
+// Whether such blocks are multiplied in the lanes of Isa::Wide.
+template <class Isa, class Block>
+constexpr bool kWidens = requires(const Block& block) { Isa::Wide::join(block, block); };
 
 // Rows [first, last), at most kInt8PanelRows, of the columns of Wide's lanes, whose blocks are unpacked once for all of
 // them, a panel at a time.
@@ -219,7 +223,7 @@ void linear_int8_kind(const LinearArgs& a) {
   for (std::int64_t row = a.first_row; row < a.last_row; row += step) {
     const std::int64_t last = row + step < a.last_row ? row + step : a.last_row;
     std::int64_t column = a.first_tile * kTileRows;
-    if constexpr (requires { typename Isa::Wide; }) {
+    if constexpr (kWidens<Isa, typename Int8Weights<Isa, kKind>::Block>) {
       if (last - row > Isa::kIntRows) column = int8_columns<Isa, typename Isa::Wide, kKind>(a, column, end, row, last);
     }
     int8_columns<Isa, Isa, kKind>(a, column, end, row, last);

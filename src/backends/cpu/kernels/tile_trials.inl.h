@@ -83,7 +83,7 @@ struct Int8Trials {
 };
 // Of an Isa that takes tiles side by side.
 template <class Isa>
-  requires requires { typename Isa::Wide; }
+  requires kWidens<Isa, OffsetBlock<Isa, 4, 8>>
 struct Int8Trials<Isa> {
   using Wide = typename Isa::Wide;
   static constexpr TileTrial kAll[kTileTrials] = {

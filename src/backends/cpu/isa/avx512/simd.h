@@ -3,11 +3,13 @@
 
 #include "backends/cpu/isa/avx512/ops.h"
 #include "backends/cpu/isa/pair_dots.h"
+#include "backends/cpu/isa/pair_words.h"
 
 namespace galago::cpu::avx512 {
 
 struct Isa : Avx512Ops<Isa>, PairDots<Isa> {
   static constexpr const char* kName = "avx512";
+  using Wide = PairWords<Isa>;
 
   static GALAGO_INLINE __m512i multiply_pairs(Bytes w, Bytes x) { return _mm512_maddubs_epi16(w, x); }
   static GALAGO_INLINE __m512i add_i16(__m512i a, __m512i b) { return _mm512_add_epi16(a, b); }
@@ -17,6 +19,9 @@ struct Isa : Avx512Ops<Isa>, PairDots<Isa> {
   static GALAGO_INLINE Bytes apply_sign(Bytes a, Bytes sign) {
     return _mm512_mask_sub_epi8(a, _mm512_movepi8_mask(sign), _mm512_setzero_si512(), a);
   }
+  static GALAGO_INLINE Bytes even_words(Bytes a) { return _mm512_srai_epi16(_mm512_slli_epi16(a, 8), 8); }
+  static GALAGO_INLINE Bytes odd_words(Bytes a) { return _mm512_srai_epi16(a, 8); }
+  static GALAGO_INLINE I32 multiply_words(Bytes a, Bytes b) { return _mm512_madd_epi16(a, b); }
 };
 
 }  // namespace galago::cpu::avx512
