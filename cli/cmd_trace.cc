@@ -81,7 +81,8 @@ CommandBody command_trace(CLI::App& app) {
       ->check(CLI::IsMember(passes));
   add_value(app, "--precision", arguments->precision, {"P", "fast or exact: decides the scratch memory"})
       ->check(CLI::IsMember({"fast", "exact"}));
-  add_value(app, "--chunk", options.prefill_chunk, {"N", "Rows of a prefill step, for which memory is planned"})
+  add_value(app, "--chunk", options.prefill_chunk,
+            {"N", "Rows of a prefill step, for which memory is planned", "as running it does"})
       ->check(CLI::Range(1, 4096));
   app.add_flag("--dot", arguments->dot, "Print a Graphviz drawing");
   app.add_flag("--json", arguments->json, "Print one JSON object");

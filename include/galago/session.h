@@ -47,7 +47,7 @@ struct PackCacheOptions {
 struct ModelOptions {
   Precision precision = Precision::kFast;
   int n_threads = 0;                                    // 0: one for each performance core
-  int prefill_chunk = 256;                              // tokens that are read at once
+  int prefill_chunk = 0;                                // tokens that are read at once; 0: what suits the machine
   std::optional<KvType> kv{};                           // of its sessions; unset: f16 when fast, f32 when exact
   std::function<void(const LoadProgress&)> progress{};  // called from the opening thread
   PackCacheOptions pack_cache{};

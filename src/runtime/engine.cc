@@ -11,6 +11,7 @@
 #include "base/try.h"
 #include "models/registry.h"
 #include "runtime/pack_cache.h"
+#include "runtime/prefill_chunk.h"
 #include "runtime/standalone_storage.h"
 #include "runtime/tokenizer_source.h"
 
@@ -73,15 +74,15 @@ Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& 
 Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& path, const ModelOptions& options,
                                                    const MakeStorage& make_storage) {
   const auto start = Clock::now();
-  if (options.prefill_chunk < 1 || options.prefill_chunk > kMaxPrefillChunk) {
-    return error(ErrorCode::kInvalidArgument, "the prefill chunk is {} tokens; 1 to {} are possible",
+  if (options.prefill_chunk < 0 || options.prefill_chunk > kMaxPrefillChunk) {
+    return error(ErrorCode::kInvalidArgument,
+                 "the prefill chunk is {} tokens; 1 to {} are possible, or 0 for what suits the machine",
                  options.prefill_chunk, kMaxPrefillChunk);
   }
   std::shared_ptr<Engine> engine(new Engine);
   engine->precision_ = options.precision;
   engine->kv_ = options.kv.value_or(options.precision == Precision::kExact ? KvType::kF32 : KvType::kF16);
   engine->n_threads_ = options.n_threads > 0 ? options.n_threads : default_threads();
-  engine->limits_.prefill_tokens = options.prefill_chunk;
   GALAGO_TRY(engine->checkpoint_, formats::Checkpoint::open(path));
   // The tokenizer is a third of a small model's loading and needs nothing of the model: it is made beside it.
   auto tokenizer =
@@ -110,6 +111,9 @@ Status Engine::take_tokenizer(Result<text::Tokenizer> tokenizer) {
 Status Engine::compile(const ModelOptions& options, const MakeStorage& make_storage) {
   cpu::CpuOptions cpu = backend_options(options, n_threads_, checkpoint_);
   GALAGO_TRY(cpu.kernels, cpu::choose_kernels());
+  limits_.prefill_tokens = options.prefill_chunk > 0
+                               ? options.prefill_chunk
+                               : choose_prefill_chunk(*cpu.kernels, options.precision, checkpoint_->tensors());
   std::shared_ptr<PackFileStorage> cache;
   if (make_storage) {
     GALAGO_TRY(cpu.storage, make_storage(checkpoint_, cpu.kernels->isa));

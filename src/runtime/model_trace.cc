@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "graph/pipeline.h"
 #include "models/registry.h"
+#include "runtime/prefill_chunk.h"
 
 namespace galago::runtime {
 namespace {
@@ -50,7 +51,10 @@ Result<std::vector<EntryTrace>> trace_model(const std::filesystem::path& path, c
   GALAGO_TRY(const std::unique_ptr<cpu::CpuBackend> backend, make_backend(options));
   std::vector<EntryTrace> traces;
   std::vector<std::string> names;
-  for (const models::Entry& entry : model->entries({.prefill_tokens = options.prefill_chunk})) {
+  const int chunk = options.prefill_chunk > 0
+                        ? options.prefill_chunk
+                        : choose_prefill_chunk(backend->kernels(), options.precision, checkpoint->tensors());
+  for (const models::Entry& entry : model->entries({.prefill_tokens = chunk})) {
     names.push_back(entry.name);
     if (!options.entry.empty() && options.entry != entry.name) continue;
     GALAGO_TRY(EntryTrace trace, trace_one(*model, entry, *backend, options.after));

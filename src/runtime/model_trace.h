@@ -16,7 +16,7 @@ struct TraceOptions {
   std::string after = "pack";  // the last pass that runs (graph::pass_names())
   Precision precision = Precision::kFast;
   int n_threads = 0;
-  int prefill_chunk = 256;
+  int prefill_chunk = 0;  // 0: as Engine chooses
   std::function<void(const LoadProgress&)> progress;
 };
 
