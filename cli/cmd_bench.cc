@@ -108,6 +108,9 @@ CommandBody command_bench(CLI::App& app) {
       "Rates are the median of the repetitions, with the slowest and the fastest. Progress is on standard error.");
   add_argument(app, "MODEL", arguments->model.model,
                "The model: a .gguf file, a Hugging Face folder, or a name; left out: the default");
+  CLI::Option* model =
+      add_value(app, "-m,--model", arguments->model.model, {"MODEL", "The model, as above", "the default model"});
+  app.get_option("MODEL")->excludes(model);
   add_value(app, "-p,--prefill", options.prefill_tokens, {"N", "Tokens to read; 0: do not measure"})
       ->check(CLI::Range(0, kMostTokens));
   add_value(app, "-n,--decode", options.decode_tokens, {"N", "Tokens to generate; 0: do not measure"})

@@ -126,6 +126,7 @@ class Usage(Case):
         done = self.run_galago("run", "hi", env=empty)
         self.one_line(done, 1, "default model", str(self.folder), "./dev run")
         self.one_line(self.run_galago("run", "-m", "nothing", "hi", env=empty), 1, '"nothing"', str(self.folder))
+        self.one_line(self.run_galago("bench", "-m", "nothing", env=empty), 1, '"nothing"', str(self.folder))
         done = self.run_galago("run", "--json", "-m", "nothing", "hi", env=empty)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(json.loads(done.stderr)["error"]["code"], "not found")
