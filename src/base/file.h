@@ -34,12 +34,12 @@ class Mapping {
   const std::filesystem::path& path() const { return path_; }
   // Of the file that is mapped, whatever its path names by now.
   const FileIdentity& identity() const { return identity_; }
-  // Asks for pages of 2 MiB, for files that are read from end to end: 4 KiB at a time, a decoding thread waits for
-  // address translations, too. What the system has cached in small pages stays there; a system without such pages does
-  // nothing.
-  void prefer_huge_pages() const;
   // Lets the system drop the resident pages that lie wholly within `part` (a span inside bytes()).
   void release(Bytes part) const;
+  // Asks for pages of 2 MiB for `part` of any mapping, which is read from end to end: through 4 KiB each, decoding
+  // waits for address translations, too. What the system has cached in small pages stays there; where it has no others,
+  // nothing happens.
+  static void prefer_huge_pages(Bytes part);
 
  private:
   Mapping(std::filesystem::path path, FileIdentity identity, Bytes bytes)

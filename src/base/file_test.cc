@@ -27,11 +27,10 @@ TEST_F(FileTest, ReadsTheSameThroughHugePages) {
   const std::string text((std::size_t{5} << 20) + 7, 'x');
   ASSERT_TRUE(write_atomically(path, text).ok());
   const auto mapping = *Mapping::open(path);
-  mapping->prefer_huge_pages();
+  Mapping::prefer_huge_pages(mapping->bytes());
   const Bytes bytes = mapping->bytes();
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), text);
-  ASSERT_TRUE(write_atomically(folder_ / "empty", "").ok());
-  (*Mapping::open(folder_ / "empty"))->prefer_huge_pages();
+  Mapping::prefer_huge_pages({});
 }
 
 TEST_F(FileTest, RefusesAFifoInsteadOfWaitingForItsWriter) {

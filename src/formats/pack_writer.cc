@@ -24,7 +24,7 @@ Result<PackWriter> PackWriter::create(const std::filesystem::path& path, PackInd
   GALAGO_TRY(AtomicFile file, AtomicFile::create(path));
   GALAGO_CHECK(file.reserve(index.total_bytes));
   GALAGO_TRY(auto pages, Mapping::open(file.temporary()));
-  pages->prefer_huge_pages();
+  Mapping::prefer_huge_pages(pages->bytes());
   return PackWriter(std::move(file), std::move(index), std::move(pages));
 }
 
@@ -42,7 +42,7 @@ Status PackWriter::write(std::size_t tensor, std::uint64_t offset, Bytes packed)
 Result<PackWriter::Finished> PackWriter::finish(int n_threads) {
   pages_.reset();  // its pages would count twice
   GALAGO_TRY(const std::shared_ptr<const Mapping> written, Mapping::open(file_.temporary()));
-  written->prefer_huge_pages();
+  Mapping::prefer_huge_pages(written->bytes());
   const std::vector<std::uint64_t> hashes = hash_tensors(index_, written->bytes(), n_threads);
   for (std::size_t i = 0; i < hashes.size(); ++i) index_.tensors[i].hash = hashes[i];
   GALAGO_CHECK(file_.write_at(0, index_.encode()));

@@ -47,7 +47,7 @@ Status PackFileStorage::open() {
     return error(ErrorCode::kCorrupt, "{}: was packed from other files or for another instruction set",
                  options_.path.string());
   }
-  file->prefer_huge_pages();
+  Mapping::prefer_huge_pages(file->bytes());
   file_ = std::move(file);
   return {};
 }

@@ -44,7 +44,7 @@ Result<std::shared_ptr<cpu::PackStorage>> open_standalone(std::shared_ptr<const 
                  "again with this program",
                  checkpoint->path().string(), name(tensor.dtype), index.isa, isa);
   }
-  for (const auto& file : checkpoint->files()) file->prefer_huge_pages();
+  Mapping::prefer_huge_pages(checkpoint->packed()->bytes);
   return std::shared_ptr<cpu::PackStorage>(std::make_shared<StandaloneStorage>(std::move(checkpoint)));
 }
 
