@@ -111,9 +111,8 @@ Status Engine::take_tokenizer(Result<text::Tokenizer> tokenizer) {
 Status Engine::compile(const ModelOptions& options, const MakeStorage& make_storage) {
   cpu::CpuOptions cpu = backend_options(options, n_threads_, checkpoint_);
   GALAGO_TRY(cpu.kernels, cpu::choose_kernels());
-  limits_.prefill_tokens = options.prefill_chunk > 0
-                               ? options.prefill_chunk
-                               : choose_prefill_chunk(*cpu.kernels, options.precision, checkpoint_->tensors());
+  limits_.prefill_tokens =
+      choose_prefill_chunk(options.prefill_chunk, *cpu.kernels, options.precision, checkpoint_->tensors());
   std::shared_ptr<PackFileStorage> cache;
   if (make_storage) {
     GALAGO_TRY(cpu.storage, make_storage(checkpoint_, cpu.kernels->isa));

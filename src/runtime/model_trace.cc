@@ -51,9 +51,8 @@ Result<std::vector<EntryTrace>> trace_model(const std::filesystem::path& path, c
   GALAGO_TRY(const std::unique_ptr<cpu::CpuBackend> backend, make_backend(options));
   std::vector<EntryTrace> traces;
   std::vector<std::string> names;
-  const int chunk = options.prefill_chunk > 0
-                        ? options.prefill_chunk
-                        : choose_prefill_chunk(backend->kernels(), options.precision, checkpoint->tensors());
+  const int chunk =
+      choose_prefill_chunk(options.prefill_chunk, backend->kernels(), options.precision, checkpoint->tensors());
   for (const models::Entry& entry : model->entries({.prefill_tokens = chunk})) {
     names.push_back(entry.name);
     if (!options.entry.empty() && options.entry != entry.name) continue;

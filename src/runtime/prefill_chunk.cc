@@ -19,8 +19,9 @@ bool mostly_floats(std::span<const formats::StoredTensor> weights) {
 
 }  // namespace
 
-int choose_prefill_chunk(const cpu::KernelTable& kernels, Precision precision,
+int choose_prefill_chunk(int asked, const cpu::KernelTable& kernels, Precision precision,
                          std::span<const formats::StoredTensor> weights) {
+  if (asked > 0) return asked;
   if (precision != Precision::kFast) return kShort;
   switch (kernels.bf16_tiles) {
     case cpu::Bf16Tiles::kNone: return kShort;

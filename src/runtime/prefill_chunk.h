@@ -1,4 +1,4 @@
-// Tokens of a prompt that are read at once when nobody says how many.
+// How many tokens of a prompt are read at once.
 #pragma once
 
 #include <span>
@@ -9,9 +9,10 @@
 
 namespace galago::runtime {
 
-// More of them where weights are expanded to bf16 for each chunk anew, which costs as much as multiplying some 150
-// rows. Elsewhere a longer chunk gains nothing: its activations leave the second level cache.
-int choose_prefill_chunk(const cpu::KernelTable& kernels, Precision precision,
+// What was asked for, unless that is 0. More of them where weights are expanded to bf16 for each chunk anew, which
+// costs as much as multiplying some 150 rows. Elsewhere a longer chunk gains nothing: its activations leave the second
+// level cache.
+int choose_prefill_chunk(int asked, const cpu::KernelTable& kernels, Precision precision,
                          std::span<const formats::StoredTensor> weights);
 
 }  // namespace galago::runtime

@@ -10,14 +10,15 @@ namespace {
 class PrefillChunk : public ::testing::Test {
  protected:
   // Bytes of a tensor in bf16 and of one in q4_0.
-  int chosen(cpu::Bf16Tiles tiles, std::size_t floats, std::size_t codes, Precision precision = Precision::kFast) {
+  int chosen(cpu::Bf16Tiles tiles, std::size_t floats, std::size_t codes, Precision precision = Precision::kFast,
+             int asked = 0) {
     cpu::KernelTable kernels{};
     kernels.bf16_tiles = tiles;
     const std::vector<std::byte> bytes(floats + codes);
     const std::vector<formats::StoredTensor> weights{
         {.name = "a", .dtype = DType::kBF16, .data = Bytes(bytes).first(floats)},
         {.name = "b", .dtype = DType::kQ4_0, .data = Bytes(bytes).last(codes)}};
-    return choose_prefill_chunk(kernels, precision, weights);
+    return choose_prefill_chunk(asked, kernels, precision, weights);
   }
 };
 
@@ -29,6 +30,10 @@ TEST_F(PrefillChunk, IsLongerWhereWeightsAreExpanded) {
 
 TEST_F(PrefillChunk, OfExactPrecisionHasNoTiles) {
   EXPECT_EQ(chosen(cpu::Bf16Tiles::kAllWeights, 100, 0, Precision::kExact), chosen(cpu::Bf16Tiles::kNone, 100, 0));
+}
+
+TEST_F(PrefillChunk, IsWhatWasAskedFor) {
+  EXPECT_EQ(chosen(cpu::Bf16Tiles::kAllWeights, 100, 0, Precision::kFast, 32), 32);
 }
 
 }  // namespace

@@ -7,32 +7,22 @@
 
 #include <immintrin.h>
 
+#include "backends/cpu/isa/two_vectors.h"
 #include "backends/cpu/kernels/blocks_int8.inl.h"
 
 namespace galago::cpu {
 
 template <class Isa>
-struct PairWords {
-  struct F32 {
-    typename Isa::F32 first, second;
-  };
-  static constexpr int kLanes = 2 * Isa::kLanes;
+struct PairWords : TwoVectors<Isa> {
+  using typename TwoVectors<Isa>::F32;
+  using typename TwoVectors<Isa>::I32;
+  using typename TwoVectors<Isa>::Bytes;
   static constexpr int kIntRows = 4;
-
-  static GALAGO_INLINE F32 load(const float* p) { return {Isa::load(p), Isa::load(p + Isa::kLanes)}; }
-  static GALAGO_INLINE void store(float* p, F32 v) {
-    Isa::store(p, v.first);
-    Isa::store(p + Isa::kLanes, v.second);
-  }
-
-  static constexpr int kSteps = 16;  // pairs of 32 k: 0 and 2, 1 and 3, 4 and 6, ...
+  static constexpr int kSteps = 16;  // pairs of 32 k: 0 and 2, 4 and 6, ...; then 1 and 3, 5 and 7, ...
 
   struct Block {
-    struct Pair {
-      typename Isa::Bytes first, second;
-    };
-    Pair w[kSteps];
-    typename Isa::F32 scale[2];
+    Bytes w[kSteps];
+    F32 scale;
 
     template <int kRows>
     GALAGO_INLINE void accumulate(F32 (&acc)[kRows], const QuantBlock* x, std::int64_t stride) const {
@@ -40,25 +30,20 @@ struct PairWords {
       GALAGO_UNROLL
       for (int r = 0; r < kRows; ++r) widen(x[r * stride].codes, pairs[r]);
       asm("" : "+m"(pairs));  // g++ would take the pairs out of registers again, with two shuffles each
-      typename Isa::I32 first[kRows], second[kRows];
+      I32 sums[kRows];
       GALAGO_UNROLL
-      for (int r = 0; r < kRows; ++r) first[r] = second[r] = Isa::set1_i32(0);
+      for (int r = 0; r < kRows; ++r) sums[r] = PairWords::set1_i32(0);
       GALAGO_UNROLL
       for (int j = 0; j < kSteps; ++j) {
         GALAGO_UNROLL
         for (int r = 0; r < kRows; ++r) {
           const auto pair = Isa::broadcast4(pairs[r] + 4 * j);
-          first[r] = Isa::add_i32(first[r], Isa::multiply_words(w[j].first, pair));
-          second[r] = Isa::add_i32(second[r], Isa::multiply_words(w[j].second, pair));
-          asm("" : "+v"(first[r]), "+v"(second[r]));  // g++ would add in a tree, whose leaves fill the stack
+          sums[r] = PairWords::add_i32(sums[r],
+                                       {Isa::multiply_words(w[j].first, pair), Isa::multiply_words(w[j].second, pair)});
+          asm("" : "+v"(sums[r].first), "+v"(sums[r].second));  // g++ would add in a tree, whose leaves fill the stack
         }
       }
-      GALAGO_UNROLL
-      for (int r = 0; r < kRows; ++r) {
-        const auto x_scale = Isa::set1(x[r * stride].scale);
-        acc[r].first = Isa::fma(Isa::to_f32(first[r]), Isa::mul(scale[0], x_scale), acc[r].first);
-        acc[r].second = Isa::fma(Isa::to_f32(second[r]), Isa::mul(scale[1], x_scale), acc[r].second);
-      }
+      add_scaled<PairWords>(acc, sums, scale, x, stride);
     }
 
    private:
@@ -78,8 +63,7 @@ struct PairWords {
       both.w[j] = {Isa::even_words(first.w[j]), Isa::even_words(second.w[j])};
       both.w[j + 8] = {Isa::odd_words(first.w[j]), Isa::odd_words(second.w[j])};
     }
-    both.scale[0] = first.scale;
-    both.scale[1] = second.scale;
+    both.scale = {first.scale, second.scale};
     return both;
   }
 };
