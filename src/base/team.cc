@@ -31,6 +31,10 @@ constexpr int kNextBits = 10;
 constexpr int kDoneBits = 20;
 constexpr TeamWord kOnePin = TeamWord{1} << 10;
 
+// Of Team::Region::word.
+constexpr int kClaimedBits = 20;
+constexpr TeamWord kOneFromBack = TeamWord{1} << 10;
+
 // Of Team::Chunk::word.
 constexpr TeamWord kInFlight = 1;
 constexpr TeamWord kTaken = 2;
@@ -70,6 +74,7 @@ void Team::open(int most_members, const Body* body, double rate) {
     run = 1;
     frontier_.store(0, std::memory_order_relaxed);
     done_.store(0, std::memory_order_relaxed);
+    for (Region& region : regions_) region.word.store(0, std::memory_order_relaxed);
     for (Chunk& chunk : chunks_) chunk.word.store(0, std::memory_order_relaxed);
   }
   entry_.store(run << kRunShift | kTeamOpen | static_cast<TeamWord>(most_members) << kTeamLimitShift |
@@ -92,7 +97,7 @@ bool Team::wants_members() const {
   return (entry & kTeamOpen) != 0 && (entry >> kTeamJoinedShift & kCountMask) < (entry >> kTeamLimitShift & kCountMask);
 }
 
-bool Team::join(TeamWord* run) {
+bool Team::join(TeamWord* run, int* member) {
   TeamWord entry = entry_.load(std::memory_order_relaxed);
   do {
     if ((entry & kTeamOpen) == 0) return false;
@@ -100,6 +105,7 @@ bool Team::join(TeamWord* run) {
   } while (
       !entry_.compare_exchange_weak(entry, entry + (TeamWord{1} << kTeamJoinedShift) + 1, std::memory_order_acq_rel));
   *run = run_of(entry);
+  *member = static_cast<int>(entry >> kTeamJoinedShift & kCountMask);
   return true;
 }
 
@@ -117,6 +123,14 @@ bool Team::come_back(TeamWord run) {
   return true;
 }
 
+bool Team::reach(TeamWord stage) {
+  TeamWord frontier = frontier_.load(std::memory_order_acquire);
+  while (frontier >> kNextBits < stage) {
+    if (frontier_.compare_exchange_weak(frontier, stage << kNextBits, std::memory_order_acq_rel)) return true;
+  }
+  return frontier >> kNextBits == stage;
+}
+
 // Who asks for a chunk of a stage knows that all earlier ones are complete.
 Team::Claim Team::claim(TeamWord stage, std::int64_t n_chunks, std::int64_t* chunk) {
   TeamWord frontier = frontier_.load(std::memory_order_acquire);
@@ -130,6 +144,25 @@ Team::Claim Team::claim(TeamWord stage, std::int64_t n_chunks, std::int64_t* chu
     if (frontier_.compare_exchange_weak(frontier, (stage << kNextBits) + next + 1, std::memory_order_acq_rel,
                                         std::memory_order_acquire)) {
       *chunk = static_cast<std::int64_t>(next);
+      return Claim::kChunk;
+    }
+  }
+}
+
+// A later stage that has claimed here began when this one was complete.
+Team::Claim Team::claim_in(int region, TeamWord stage, int n_chunks, bool from_back, int* chunk) {
+  std::atomic<TeamWord>& word = regions_[static_cast<std::size_t>(region)].word;
+  TeamWord seen = word.load(std::memory_order_acquire);
+  for (;;) {
+    const TeamWord last = seen >> kClaimedBits;
+    if (last > stage) return Claim::kStageComplete;
+    const TeamWord claimed = last == stage ? seen : stage << kClaimedBits;
+    const int front = static_cast<int>(claimed & kCountMask),
+              back = static_cast<int>(claimed / kOneFromBack & kCountMask);
+    if (front + back >= n_chunks) return Claim::kNoneLeft;
+    if (word.compare_exchange_weak(seen, claimed + (from_back ? kOneFromBack : 1), std::memory_order_acq_rel,
+                                   std::memory_order_acquire)) {
+      *chunk = from_back ? n_chunks - 1 - back : front;
       return Claim::kChunk;
     }
   }
@@ -168,7 +201,7 @@ bool Team::unpin(TeamWord stage, std::int64_t n_chunks) {
   return complete(stage, n_chunks);
 }
 
-std::uint64_t TeamMember::number(int stage) const { return run_ << kStageBits | static_cast<TeamWord>(stage); }
+std::uint64_t TeamMember::stage_number(int stage) const { return run_ << kStageBits | static_cast<TeamWord>(stage); }
 
 int TeamMember::frontier() const {
   const TeamWord open = team_.frontier_.load(std::memory_order_acquire) >> kNextBits;
@@ -193,9 +226,9 @@ void TeamMember::finish(TeamWord stage, std::int64_t n_chunks) {
   if (team_.finish_chunk(stage, n_chunks)) pool_.wake(team_.sleepers_);
 }
 
-bool TeamMember::share(int stage_number, std::int64_t n_chunks, FunctionRef<void(std::int64_t)> task) {
+bool TeamMember::share(int stage_index, std::int64_t n_chunks, FunctionRef<void(std::int64_t)> task) {
   if (n_chunks <= 0) return true;
-  const TeamWord stage = number(stage_number);
+  const TeamWord stage = stage_number(stage_index);
   const std::int64_t claims = std::min<std::int64_t>(n_chunks, Team::kMaxChunks);
   std::int64_t claim = 0;
   Team::Claim got = team_.claim(stage, claims, &claim);
@@ -210,25 +243,40 @@ bool TeamMember::share(int stage_number, std::int64_t n_chunks, FunctionRef<void
   return attach();
 }
 
-bool TeamMember::share(int stage_number, const RedoableStage& work) {
-  if (work.n_chunks <= 0) return true;
-  const TeamWord stage = number(stage_number);
-  std::int64_t chunk = 0;
-  Team::Claim got = team_.claim(stage, work.n_chunks, &chunk);
+bool TeamMember::share(int stage_index, const RedoableStage& work) {
+  if (work.n_chunks() <= 0) return true;
+  const TeamWord stage = stage_number(stage_index);
+  if (!team_.reach(stage)) return true;
+  int chunk = 0, passed = 0;
+  Team::Claim got = claim(stage, work, &passed, &chunk);
   if (got == Team::Claim::kStageComplete) return true;
   bool prepared = got == Team::Claim::kChunk;
   if (prepared) work.prepare(scratch_);  // the chunk, which is not counted yet, keeps the stage from its end
   detach();
   std::int64_t now = now_ns();
-  for (; got == Team::Claim::kChunk; got = team_.claim(stage, work.n_chunks, &chunk)) {
+  for (; got == Team::Claim::kChunk; got = claim(stage, work, &passed, &chunk)) {
     Team::Chunk& claimed = team_.chunks_[static_cast<std::size_t>(chunk)];
     claimed.started_ns.store(now, std::memory_order_relaxed);
     claimed.word.store(chunk_word(stage, kInFlight), std::memory_order_release);
-    now = compute(stage, work, static_cast<int>(chunk), now);
+    now = compute(stage, work, chunk, now);
   }
   int from = 0;
-  wait(stage, work.n_chunks, [&](std::int64_t at) { return redo_overdue(stage, work, at, &prepared, &from); });
+  wait(stage, work.n_chunks(), [&](std::int64_t at) { return redo_overdue(stage, work, at, &prepared, &from); });
   return attach();
+}
+
+// `passed`: regions, counted from its own, where nothing was left.
+Team::Claim TeamMember::claim(TeamWord stage, const RedoableStage& work, int* passed, int* chunk) {
+  const int n_regions = static_cast<int>(work.regions.size());
+  for (; *passed < n_regions; ++*passed) {
+    const int region = (number_ + *passed) % n_regions;
+    const int begin = region == 0 ? 0 : work.regions[static_cast<std::size_t>(region - 1)];
+    const int size = work.regions[static_cast<std::size_t>(region)] - begin;
+    const Team::Claim got = team_.claim_in(region, stage, size, *passed > 0, chunk);
+    *chunk += begin;
+    if (got != Team::Claim::kNoneLeft) return got;
+  }
+  return team_.complete(stage, work.n_chunks()) ? Team::Claim::kStageComplete : Team::Claim::kNoneLeft;
 }
 
 // Returns when the computation ended.
@@ -240,7 +288,7 @@ std::int64_t TeamMember::compute(TeamWord stage, const RedoableStage& work, int 
   std::atomic<TeamWord>& word = team_.chunks_[static_cast<std::size_t>(chunk)].word;
   if (word.compare_exchange_strong(expected, chunk_word(stage, kTaken), std::memory_order_acq_rel)) {
     work.publish(scratch_, chunk);
-    finish(stage, work.n_chunks);
+    finish(stage, work.n_chunks());
   }
   return end;
 }
@@ -251,9 +299,9 @@ TeamMember::Look TeamMember::redo_overdue(TeamWord stage, const RedoableStage& w
   const auto word = [&](int chunk) {
     return team_.chunks_[static_cast<std::size_t>(chunk)].word.load(std::memory_order_acquire);
   };
-  while (*from < work.n_chunks && word(*from) == chunk_word(stage, kTaken)) ++*from;
+  while (*from < work.n_chunks() && word(*from) == chunk_word(stage, kTaken)) ++*from;
   Look look = Look::kNothing;
-  for (int chunk = *from; chunk < work.n_chunks; ++chunk) {
+  for (int chunk = *from; chunk < work.n_chunks(); ++chunk) {
     if (word(chunk) != chunk_word(stage, kInFlight)) continue;
     look = Look::kSoon;
     auto& started = team_.chunks_[static_cast<std::size_t>(chunk)].started_ns;
@@ -263,10 +311,10 @@ TeamMember::Look TeamMember::redo_overdue(TeamWord stage, const RedoableStage& w
     // Others look at the time of this try from now on.
     if (!started.compare_exchange_strong(begin, now, std::memory_order_relaxed)) continue;
     if (!*prepared) {
-      if (!team_.pin(stage, work.n_chunks)) return Look::kNothing;
+      if (!team_.pin(stage, work.n_chunks())) return Look::kNothing;
       work.prepare(scratch_);
       *prepared = true;
-      if (team_.unpin(stage, work.n_chunks)) pool_.wake(team_.sleepers_);
+      if (team_.unpin(stage, work.n_chunks())) pool_.wake(team_.sleepers_);
     }
     compute(stage, work, chunk, now_ns());
     pool_.count_redone();

@@ -9,6 +9,11 @@
 //   publish  copies a chunk's results to where the next stage reads them. It may read what it overwrites, but no other
 //            chunk's publish nor any prepare of the stage touches that.
 //
+// The chunks of a redoable stage lie in regions, one for each thread. A member claims those of its own region from the
+// front, so that it reads memory in one piece as far as possible, then those of the others from the back. The
+// hardware's prefetch likes that: two threads of a Zen 4 that only read gained a fifth on a calm host, decoding gains 1
+// to 5 %.
+//
 // A chunk that is computed for longer than it should take is computed again by a member that has nothing else to do.
 // One compare-and-swap of the chunk's word decides who publishes; whoever comes too late has touched nothing but its
 // own scratch. While a member prepares or publishes, the stage cannot become complete: it holds a chunk that is not
@@ -20,6 +25,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/function_ref.h"
 
@@ -30,11 +36,13 @@ class ThreadPool;
 
 // A stage whose chunks can be done twice. All functions give the same results on every member.
 struct RedoableStage {
-  int n_chunks = 0;                                          // at most Team::kMaxRedoable
+  std::span<const int> regions;                              // where each ends, in chunks; at most Team::kMaxRegions
   FunctionRef<std::int64_t(int chunk)> work;                 // of a chunk, in bytes read
   FunctionRef<void(std::byte* scratch)> prepare;             // once a member, before its first chunk
   FunctionRef<void(std::byte* scratch, int chunk)> compute;  // may still run when the team's run has ended
   FunctionRef<void(std::byte* scratch, int chunk)> publish;
+
+  int n_chunks() const { return regions.empty() ? 0 : regions.back(); }  // at most Team::kMaxRedoable
 };
 
 // What the members of a run share. It belongs to the pool and outlives every run, so that a member that was off its
@@ -44,6 +52,7 @@ class Team {
  public:
   static constexpr int kMaxChunks = 1023;
   static constexpr int kMaxRedoable = 255;
+  static constexpr int kMaxRegions = 48;
   static constexpr int kMaxStages = 1 << 16;
   static constexpr std::size_t kScratchBytes = 192 * 1024;  // of a member
   using Body = FunctionRef<void(TeamMember&)>;
@@ -64,13 +73,17 @@ class Team {
   std::uint64_t run() const;  // the open one's number
   void release() { taken_.store(false, std::memory_order_release); }
 
-  // A worker's side: joins when the team is open and has room, and returns the number of the run.
-  bool join(std::uint64_t* run);
+  // A worker's side: joins when the team is open and has room; the number of the run, and its own among the members.
+  bool join(std::uint64_t* run, int* member);
   bool wants_members() const;
   void leave();                       // no longer at work
   bool come_back(std::uint64_t run);  // at work again, if the run goes on
 
+  // The run has reached the stage. False: it has left it behind.
+  bool reach(std::uint64_t stage);
   Claim claim(std::uint64_t stage, std::int64_t n_chunks, std::int64_t* chunk);
+  // Of a region with so many chunks, the first or the last that nobody has.
+  Claim claim_in(int region, std::uint64_t stage, int n_chunks, bool from_back, int* chunk);
   bool complete(std::uint64_t stage, std::int64_t n_chunks) const;
   bool finish_chunk(std::uint64_t stage, std::int64_t n_chunks);  // returns whether that completed the stage
   bool pin(std::uint64_t stage, std::int64_t n_chunks);
@@ -85,6 +98,11 @@ class Team {
   // The stage that chunks were finished of last (44) | pins (10) | finished chunks (10)
   alignas(64) std::atomic<std::uint64_t> done_{0};
   std::atomic<int> sleepers_{0};
+  // Of a region: the stage that claimed there last (44) | chunks claimed from its back (10) | from its front (10).
+  struct alignas(64) Region {
+    std::atomic<std::uint64_t> word{0};
+  };
+  std::array<Region, kMaxRegions> regions_{};
   // A chunk of a redoable stage, in a line of its own: only who computes it writes there, unless it is overdue.
   struct alignas(64) Chunk {
     std::atomic<std::uint64_t> word{0};  // stage (44) | in flight or taken
@@ -114,26 +132,30 @@ class TeamMember {
  private:
   friend class ThreadPool;
   enum class Look { kFound, kSoon, kNothing };
-  TeamMember(ThreadPool& pool, Team& team, std::uint64_t run, std::byte* scratch, int worker, bool is_caller)
+  // `number` among the members; 0 is the caller's.
+  TeamMember(ThreadPool& pool, Team& team, std::uint64_t run, int number, std::byte* scratch, int worker)
       : pool_(pool),
         team_(team),
         run_(run),
+        number_(number),
         scratch_(scratch),
         worker_(worker),
-        is_caller_(is_caller),
+        is_caller_(number == 0),
         rate_(team.rate_) {}
 
-  std::uint64_t number(int stage) const;
+  std::uint64_t stage_number(int stage) const;
   void detach();
   bool attach();
   void wait(std::uint64_t stage, std::int64_t n_chunks, FunctionRef<Look(std::int64_t now_ns)> look);
   void finish(std::uint64_t stage, std::int64_t n_chunks);
+  Team::Claim claim(std::uint64_t stage, const RedoableStage& work, int* passed, int* chunk);
   std::int64_t compute(std::uint64_t stage, const RedoableStage& work, int chunk, std::int64_t begin_ns);
   Look redo_overdue(std::uint64_t stage, const RedoableStage& work, std::int64_t now_ns, bool* prepared, int* from);
 
   ThreadPool& pool_;
   Team& team_;
   std::uint64_t run_;
+  int number_;
   std::byte* scratch_;
   int worker_;
   bool is_caller_;

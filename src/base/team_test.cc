@@ -33,6 +33,8 @@ class Stalls {
 };
 
 constexpr int kCells = 24;
+// Two cells a chunk; one region without any, and for five members more regions than some cases have members.
+constexpr std::array kCellRegions = {5, 5, 6, kCells / 2};
 using Half = std::array<std::uint32_t, kCells>;
 struct Cells {
   std::array<Half, 2> halves;
@@ -79,7 +81,7 @@ void evolve(TeamMember& member, Cells* cells, int stages, Stalls compute, Stalls
       attached();
       for (int i = 2 * chunk; i < 2 * chunk + 2; ++i) to[i] += own[kCells + i];
     };
-    if (!member.share(stage, {kCells / 2, work, prepare, step, publish})) return;
+    if (!member.share(stage, {kCellRegions, work, prepare, step, publish})) return;
   }
 }
 
@@ -134,7 +136,7 @@ TEST(Team, EndsARunWithoutAMemberThatIsGone) {
   std::atomic<int> left_early{0};
   // Outlives the run, because what it counts is counted after.
   const auto body = [&](TeamMember& member) {
-    if (!member.share(0, {2, work, prepare, compute, publish})) ++left_early;
+    if (!member.share(0, {std::array{1, 2}, work, prepare, compute, publish})) ++left_early;
   };
   ASSERT_TRUE(pool.run_team(2, body));
   EXPECT_EQ(result, 14);
@@ -158,11 +160,28 @@ TEST(Team, GoesOnWithoutItsCaller) {
         if (std::this_thread::get_id() != caller) return;
         while (finished.load() == 0) std::this_thread::yield();
       };
-      if (!member.share(stage, {4, work, prepare, compute, publish})) return;
+      if (!member.share(stage, {std::array{2, 4}, work, prepare, compute, publish})) return;
     }
     if (std::this_thread::get_id() != caller) finished.store(1);
   }));
   EXPECT_EQ(finished.load(), 1);
+}
+
+// The caller's region from the front, so that it reads what lies together; then the absent worker's, from the back.
+TEST(Team, ClaimsItsOwnRegionFirst) {
+  ThreadPool pool;
+  std::vector<int> order;
+  const std::thread::id caller = std::this_thread::get_id();
+  const auto work = [](int) { return std::int64_t{1}; };
+  const auto prepare = [](std::byte*) {};
+  const auto compute = [](std::byte*, int) {};
+  const auto publish = [&](std::byte*, int chunk) { order.push_back(chunk); };
+  ASSERT_TRUE(pool.run_team(2, [&](TeamMember& member) {
+    if (std::this_thread::get_id() != caller) return;
+    EXPECT_TRUE(member.share(0, {std::array{3, 7}, work, prepare, compute, publish}));
+    EXPECT_TRUE(member.share(1, {std::array{2}, work, prepare, compute, publish}));
+  }));
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 6, 5, 4, 3, 0, 1}));
 }
 
 TEST(Team, SharesPlainChunksOnceAndHelpsWithCallsInsideThem) {

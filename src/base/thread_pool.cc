@@ -72,7 +72,7 @@ bool ThreadPool::run_team(int n_threads, Team::Body body) {
   if (team.numbers_used_up()) wait_for_late_members();
   team.open(n_threads, &body, slowest_rate(n_threads));
   announce(n_threads - 1, spinning_.load());
-  TeamMember caller(*this, team, team.run(), team.scratch_, 0, /*is_caller=*/true);
+  TeamMember caller(*this, team, team.run(), 0, team.scratch_, 0);
   body(caller);
   team.close();
   team.release();
@@ -225,8 +225,9 @@ bool ThreadPool::help_team(int thread) {
   if (scratch == nullptr) return false;
   for (Team& team : teams_) {
     std::uint64_t run = 0;
-    if (!team.join(&run)) continue;
-    TeamMember member(*this, team, run, scratch, thread, /*is_caller=*/false);
+    int number = 0;
+    if (!team.join(&run, &number)) continue;
+    TeamMember member(*this, team, run, number, scratch, thread);
     (*team.body_)(member);
     if (member.attached_) team.leave();
     return true;

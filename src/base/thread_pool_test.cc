@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <numeric>
@@ -163,7 +164,7 @@ TEST(ThreadPool, AllocatesNothingForATeamOnceStarted) {
       const auto nothing = [](std::byte*, int) {};
       const auto work = [](int) { return std::int64_t{10}; };
       const auto prepare = [](std::byte*) {};
-      static_cast<void>(member.share(1, {20, work, prepare, nothing, nothing}));
+      static_cast<void>(member.share(1, {std::array{7, 14, 20}, work, prepare, nothing, nothing}));
     });
   };
   ASSERT_TRUE(run());

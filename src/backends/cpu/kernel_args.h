@@ -181,7 +181,6 @@ struct LinearArgs {
   std::int64_t y_stride;
   std::int64_t first_row, last_row;
   std::int64_t first_tile, last_tile;
-  const std::byte* next;  // what the caller probably reads after the last tile; or null
 };
 
 // Rotates the first rope_dim elements of each head; the rest are copied. y may be x.

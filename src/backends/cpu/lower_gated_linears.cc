@@ -93,7 +93,6 @@ class GatedLinearsInstruction : public Instruction {
     alignas(64) float gates[kGatedFloats];
     alignas(64) float ups[kGatedFloats];
     const std::int64_t tiles = std::min(tile_count(product.gate.rows), last * kUnitTiles);
-    const std::byte* next = args.next;
     for_blocks(kGatedFloats, args.first_row, args.last_row, first * kUnitTiles, tiles,
                [&](std::int64_t row, std::int64_t row_end, std::int64_t tile, std::int64_t end) {
                  const std::int64_t stride = (end - tile) * kTileRows;
@@ -102,11 +101,9 @@ class GatedLinearsInstruction : public Instruction {
                  args.first_tile = tile;
                  args.last_tile = end;
                  args.weight = product.gate;
-                 args.next = tile_begin(product.up, tile);
                  args.bias = product.gate_bias;
                  multiply_to(product.kernels, gate.form, args, gates, stride);
                  args.weight = product.up;
-                 args.next = end < tiles ? tile_begin(product.gate, end) : next;
                  args.bias = product.up_bias;
                  multiply_to(product.kernels, up.form, args, ups, stride);
                  const std::int64_t cols = std::min(product.gate.rows - tile * kTileRows, stride);
@@ -152,15 +149,11 @@ class GatedLinearsInstruction : public Instruction {
       return ResultPlace{scratch + own.results, form, form == RowForm::kInt8 ? units : units * kQuantGroup,
                          range.first};
     };
-    const int n_threads = run.n_threads;
     // Reads nothing of the run: it may be over.
-    const auto compute = [&, this, n_threads](std::byte* scratch, int chunk) {
+    const auto compute = [&, this](std::byte* scratch, int chunk) {
       const TileSplit::Range range = split.at(chunk);
-      LinearArgs args = input.own_args(own.n_rows, own.n_cols, scratch);
-      // What this thread will claim if all are equally fast.
-      const int next = chunk + n_threads;
-      args.next = next < split.count() ? tile_begin(gate.view, split.at(next).first * kUnitTiles) : nullptr;
-      multiply(product, args, range.first, range.last, own_place(scratch, range));
+      multiply(product, input.own_args(own.n_rows, own.n_cols, scratch), range.first, range.last,
+               own_place(scratch, range));
     };
     const auto publish = [&](std::byte* scratch, int chunk) {
       const TileSplit::Range range = split.at(chunk);
@@ -171,7 +164,7 @@ class GatedLinearsInstruction : public Instruction {
                     static_cast<std::size_t>(form_bytes(form, end - range.first * kQuantGroup)));
       }
     };
-    return run.member->share(run.first_stage, {split.count(), work, prepare, compute, publish});
+    return run.member->share(run.first_stage, {split.regions(), work, prepare, compute, publish});
   }
 };
 

@@ -135,17 +135,6 @@ class LinearsInstruction : public Instruction {
     }
   }
 
-  // Where the weights of a chunk begin; null behind the last.
-  const std::byte* chunk_begin(const TileSplit& split, int chunk) const {
-    if (chunk >= split.count()) return nullptr;
-    std::int64_t tile = split.at(chunk).first;
-    for (const LinearPart& part : parts_) {
-      if (tile < tile_count(part.view.rows)) return tile_begin(part.view, tile);
-      tile -= tile_count(part.view.rows);
-    }
-    return nullptr;
-  }
-
   // One stage: each member normalizes and quantizes for itself, which takes less time than waiting for another to.
   bool run_redoable(const Run& run, const OwnLayout& layout) const {
     const TileSplit split(layout.tiles, layout.tile_bytes, run.member->rate(), run.n_threads, layout.most_tiles);
@@ -155,22 +144,16 @@ class LinearsInstruction : public Instruction {
       return (range.last - range.first) * layout.tile_bytes;
     };
     const auto prepare_own = [&](std::byte* scratch) { input_.prepare_own(run, layout.n_rows, scratch); };
-    const int n_threads = run.n_threads;
     // Reads nothing of the run: it may be over.
-    const auto compute = [&, this, n_threads](std::byte* scratch, int chunk) {
+    const auto compute = [&, this](std::byte* scratch, int chunk) {
       LinearArgs args = input_.own_args(layout.n_rows, layout.n_cols, scratch);
       auto* y = reinterpret_cast<float*>(scratch + layout.y);
-      TileSplit::Range range = split.at(chunk);
-      for_parts(range, layout.n_rows,
+      for_parts(split.at(chunk), layout.n_rows,
                 [&](const LinearPart& part, std::int64_t first, std::int64_t last, std::int64_t at) {
                   args.weight = part.view;
                   args.bias = reinterpret_cast<const float*>(part.bias.constant);
                   args.first_tile = first;
                   args.last_tile = last;
-                  // The next part, if the chunk goes on there; or the chunk that this thread will claim if all are
-                  // equally fast.
-                  range.first += last - first;
-                  args.next = range.first < range.last ? (&part + 1)->view.data : chunk_begin(split, chunk + n_threads);
                   multiply_to(kernels, part.form, args, y + at, (last - first) * kTileRows);
                 });
     };
@@ -181,7 +164,7 @@ class LinearsInstruction : public Instruction {
                   publish_own(run, layout.n_rows, part, first, last, y + at);
                 });
     };
-    return run.member->share(run.first_stage, {split.count(), work, prepare_own, compute, publish});
+    return run.member->share(run.first_stage, {split.regions(), work, prepare_own, compute, publish});
   }
 
   // The residual is added here, to the same bits as in the kernel, because y may be where it is.

@@ -199,7 +199,7 @@ class MoeHiddenInstruction : public MoeInstruction {
                     static_cast<std::size_t>(form_bytes(node.down.form, cols)));
       });
     };
-    return run.member->share(run.first_stage, {split.count(), work, prepare, compute, publish});
+    return run.member->share(run.first_stage, {split.regions(), work, prepare, compute, publish});
   }
 };
 

@@ -130,7 +130,7 @@ class MoeSumInstruction : public MoeInstruction {
       std::copy_n(reinterpret_cast<const float*>(scratch + own.y), column(range.last) - column(range.first),
                   run.out(node.y) + column(range.first));
     };
-    return run.member->share(run.first_stage, {split.count(), work, prepare, compute, publish});
+    return run.member->share(run.first_stage, {split.regions(), work, prepare, compute, publish});
   }
 };
 

@@ -85,8 +85,6 @@ std::uint64_t packed_bytes(DType dtype, std::int64_t rows, std::int64_t cols) {
 
 std::int64_t tile_bytes(const WeightView& view) { return std::max(view.tile_bytes, kTileRows * view.row_bytes); }
 
-const std::byte* tile_begin(const WeightView& view, std::int64_t tile) { return view.data + tile * tile_bytes(view); }
-
 std::int64_t quant_blocks(std::int64_t cols) { return cols / kQuantGroup + (cols % kQuantGroup != 0 ? 1 : 0); }
 
 Status pack_tile_range(SourceRow source, DType dtype, std::int64_t rows, std::int64_t cols, std::int64_t first_tile,

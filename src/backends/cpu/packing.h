@@ -26,9 +26,8 @@ std::uint64_t tile_bytes(DType dtype, std::int64_t cols);
 // overflows.
 std::uint64_t packed_bytes(DType dtype, std::int64_t rows, std::int64_t cols);
 
-// What a view's tile takes, also where its rows stay in the file; where one begins.
+// What a view's tile takes, also where its rows stay in the file.
 std::int64_t tile_bytes(const WeightView& view);
-const std::byte* tile_begin(const WeightView& view, std::int64_t tile);
 
 // Blocks of a quantized activation row.
 std::int64_t quant_blocks(std::int64_t cols);

@@ -77,28 +77,28 @@ struct F32Rows {
   }
 };
 
-// One row against kTiles tiles of floats, which are read where they lie, side by side; then others from `next` on.
+// One row against kTiles tiles of floats, which are read where they lie, side by side.
 template <class Isa, WeightKind kKind, int kTiles>
-void f32_one_row(const LinearArgs& a, std::int64_t tile, std::int64_t row, const std::byte* next) {
+void f32_one_row(const LinearArgs& a, std::int64_t tile, std::int64_t row) {
   constexpr int kGroups = kTileRows / Isa::kLanes;
   constexpr std::int64_t kBytes = kKind == WeightKind::kF32 ? 4 : 2, kStep = kTileRows * kBytes;
   const std::uint8_t* from = weight_tile(a.weight, tile).data;
   const float* x = a.x + row * a.x_stride;
   typename Isa::F32 acc[kTiles][kGroups];
-  ReadAhead ahead[kTiles];
   GALAGO_UNROLL
   for (int t = 0; t < kTiles; ++t) {
-    const std::byte* after = next == nullptr ? nullptr : next + t * a.weight.tile_bytes;
-    ahead[t] = read_ahead<Isa>(weight_tile(a.weight, tile + t + 1).data, after);
     GALAGO_UNROLL
     for (int g = 0; g < kGroups; ++g) acc[t][g] = Isa::zero();
   }
+  // The tiles end together; then others follow, again side by side.
+  const std::int64_t jump = (kTiles - 1) * a.weight.tile_bytes, in_tile = a.weight.cols - kAheadBytes / kStep;
   for (std::int64_t k = 0; k < a.weight.cols; ++k, from += kStep) {
+    const std::int64_t ahead = kAheadBytes + (k < in_tile ? 0 : jump);
     const typename Isa::F32 value = Isa::set1(x[k]);
     GALAGO_UNROLL
     for (int t = 0; t < kTiles; ++t) {
       const std::uint8_t* w = from + t * a.weight.tile_bytes;
-      prefetch_ahead<Isa, kStep>(ahead[t], w);
+      prefetch_ahead<Isa, kStep>(w, ahead);
       GALAGO_UNROLL
       for (int g = 0; g < kGroups; ++g) {
         acc[t][g] = Isa::fma(load_floats<Isa, kKind>(w + g * Isa::kLanes * kBytes), value, acc[t][g]);
@@ -156,13 +156,10 @@ void linear_f32_kind(const LinearArgs& a) {
   if constexpr (kIsFloat<kKind>) {
     if (a.last_row - a.first_row == 1) {
       std::int64_t tile = a.first_tile;
-      const auto behind = [&a](std::int64_t at) GALAGO_LAMBDA {
-        return at < a.last_tile ? a.weight.data + at * a.weight.tile_bytes : a.next;
-      };
       for (; tile + kTiles <= a.last_tile; tile += kTiles) {
-        f32_one_row<Isa, kKind, kTiles>(a, tile, a.first_row, behind(tile + kTiles));
+        f32_one_row<Isa, kKind, kTiles>(a, tile, a.first_row);
       }
-      for (; tile < a.last_tile; ++tile) f32_one_row<Isa, kKind, 1>(a, tile, a.first_row, behind(tile + 1));
+      for (; tile < a.last_tile; ++tile) f32_one_row<Isa, kKind, 1>(a, tile, a.first_row);
       return;
     }
   }

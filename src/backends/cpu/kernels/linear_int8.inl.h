@@ -27,31 +27,16 @@ GALAGO_INLINE void store_output(const LinearArgs& a, std::int64_t row, std::int6
 // (Cascade Lake was measured into L1: 3 KiB gained a tenth, 1 and 2 KiB less, 4 KiB the same.)
 constexpr std::int64_t kAheadBytes = 6144;
 
-template <std::int64_t kStep>
-GALAGO_INLINE void prefetch_step(const std::uint8_t* p) {
-  GALAGO_UNROLL
-  for (std::int64_t line = 0; line < kStep; line += 64) __builtin_prefetch(p + line, 0, 2);
-}
-
-// What lies ahead of one that reads up to `end` and then goes on at `next`. Beyond the end is another thread's chunk:
-// reading it too took 5 % of the bandwidth with chunks of 64 KiB.
-struct ReadAhead {
-  const std::uint8_t* end;
-  std::int64_t jump;  // from end to next
-};
-
-// With nothing to go on at, it stays where it is.
-template <class Isa>
-GALAGO_INLINE ReadAhead read_ahead(const std::uint8_t* end, const std::byte* next) {
-  const auto jump =
-      static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(next) - reinterpret_cast<std::uintptr_t>(end));
-  return {end, next == nullptr ? -kAheadBytes : jump};
-}
-
+// For one that reads on from p, kStep bytes at a time. A thread's chunks of a matrix are neighbours, so it goes on into
+// the next one, and once for each matrix into another thread's.
 template <class Isa, std::int64_t kStep>
-GALAGO_INLINE void prefetch_ahead(const ReadAhead& ahead, const std::uint8_t* p) {
-  const std::uint8_t* at = p + kAheadBytes;
-  prefetch_step<kStep>(at + (at < ahead.end ? 0 : ahead.jump));
+GALAGO_INLINE void prefetch_ahead(const std::uint8_t* p, std::int64_t ahead = kAheadBytes) {
+  // As a number: it may lie behind the end of what is mapped.
+  const std::uintptr_t from = reinterpret_cast<std::uintptr_t>(p) + static_cast<std::uintptr_t>(ahead);
+  GALAGO_UNROLL
+  for (std::int64_t line = 0; line < kStep; line += 64) {
+    __builtin_prefetch(reinterpret_cast<const void*>(from + static_cast<std::uintptr_t>(line)), 0, 2);
+  }
 }
 
 // Few rows of x against one tile after the other, whose blocks are unpacked into registers: with 2 to 8 rows a third
@@ -78,13 +63,12 @@ struct Int8FewRows {
     using Weights = Int8Weights<Isa, kKind>;
     const WeightTile source = weight_tile(a.weight, tile);
     const std::int64_t blocks = a.weight.cols / kQuantGroup;
-    const ReadAhead ahead = read_ahead<Isa>(weight_tile(a.weight, a.last_tile).data, a.next);
     const QuantBlock* x = a.quantized + a.first_row * a.quantized_stride;
     typename Isa::F32 acc[kVectors][kRows];
     GALAGO_UNROLL
     for (int i = 0; i < kVectors * kRows; ++i) acc[i / kRows][i % kRows] = Isa::zero();
     for (std::int64_t block = 0; block < blocks; ++block, ++x) {
-      prefetch_ahead<Isa, Weights::Layout::kStep>(ahead, source.data + block * Weights::Layout::kStep);
+      prefetch_ahead<Isa, Weights::Layout::kStep>(source.data + block * Weights::Layout::kStep);
       GALAGO_UNROLL
       for (int v = 0; v < kVectors; ++v) {
         Weights(source, block, lane + v * Isa::kLanes).accumulate(acc[v], x, a.quantized_stride);
