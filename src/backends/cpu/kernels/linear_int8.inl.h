@@ -21,6 +21,20 @@ GALAGO_INLINE void store_output(const LinearArgs& a, std::int64_t row, std::int6
   store_row<Isa>(a.y + row * a.y_stride + column, acc, left);
 }
 
+// Outputs of many rows are written a few columns at a time, into rows that often lie pages apart, where no hardware
+// reads ahead: asks for those of `lanes` columns some rows before they are written. With AVX-512 VNNI 1.5 % of a
+// prompt; floats and bf16, which multiply for longer, gain nothing.
+template <class Isa>
+GALAGO_INLINE void prefetch_output(const LinearArgs& a, std::int64_t row, std::int64_t column, std::int64_t lanes) {
+  constexpr std::int64_t kRowsAhead = 16, kPageFloats = 1024;
+  row += kRowsAhead;
+  if (row >= a.last_row || a.y_stride < kPageFloats) return;
+  for (std::int64_t lane = 0; lane < lanes && column + lane < a.weight.rows; lane += kTileRows) {
+    __builtin_prefetch(a.y + row * a.y_stride + column + lane, 1, 3);
+    if (a.residual != nullptr) __builtin_prefetch(a.residual + row * a.residual_stride + column + lane, 0, 2);
+  }
+}
+
 // Few rows wait for memory, and the hardware's prefetch stops at each page. Into L2 only: into L1, requests seem to be
 // in the way of the loads themselves. With one row and two threads, Zen 4 so reads Q4_K a quarter, Q6_K a third, Q4_0
 // and Q8_0 5 to 20 % faster than with 3 KiB into L1, where distances make no difference; 4 and 8 KiB gain half of that.
@@ -168,6 +182,7 @@ void int8_many_rows(const LinearArgs& a, std::int64_t column, std::int64_t first
     for_rows<Wide, Wide::kIntRows>(rows, ReadingAhead{all, &ahead});
   }
   for (std::int64_t r = 0; r < rows; ++r) {
+    prefetch_output<Isa>(a, first + r, column, Wide::kLanes);
     for (int lane = 0; lane < Wide::kLanes; lane += Isa::kLanes) {
       store_output<Isa>(a, first + r, column + lane, Isa::load(sums + r * Wide::kLanes + lane));
     }
