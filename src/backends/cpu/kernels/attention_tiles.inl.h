@@ -46,12 +46,15 @@ struct TileProducts {
     k_pad = whole_steps(k_dim);
     result_pad = whole_steps(v_dim);
     for (std::int64_t i = 0; i < whole_steps(block.count); ++i) {
-      F32 ruined = Isa::zero();
       const auto row = [&](std::int64_t d) GALAGO_LAMBDA {
         return i < block.count ? load_row<Isa>(block.queries[i].q + d, k_dim - d) : Isa::zero();
       };
-      for (std::int64_t d = 0; d < k_pad; d += Isa::kLanes) ruined = Isa::fma(row(d), Isa::zero(), ruined);
-      q_scales[i] = narrow_row(k_pad, kLargestWord, q + i * k_pad, row) + Isa::sum(ruined);
+      q_scales[i] = narrow_row(k_pad, kLargestWord, q + i * k_pad, row);
+      if constexpr (kScaled) {  // what is not finite is no integer: it makes the scale NaN
+        F32 ruined = Isa::zero();
+        for (std::int64_t d = 0; d < k_pad; d += Isa::kLanes) ruined = Isa::fma(row(d), Isa::zero(), ruined);
+        q_scales[i] += Isa::sum(ruined);
+      }
     }
   }
 
