@@ -25,9 +25,10 @@ static_assert(Team::kMaxChunks <= static_cast<int>(kCountMask));
 TeamWord run_of(TeamWord entry) { return entry >> kRunShift; }
 TeamWord at_work(TeamWord entry) { return entry & kCountMask; }
 
-// Of Team::frontier_ and done_.
+// Of the number of a stage.
 constexpr int kStageBits = 16;
-constexpr int kNextBits = 10;
+
+// Of Team::done_.
 constexpr int kDoneBits = 20;
 constexpr TeamWord kOnePin = TeamWord{1} << 10;
 
@@ -125,32 +126,14 @@ bool Team::come_back(TeamWord run) {
 
 bool Team::reach(TeamWord stage) {
   TeamWord frontier = frontier_.load(std::memory_order_acquire);
-  while (frontier >> kNextBits < stage) {
-    if (frontier_.compare_exchange_weak(frontier, stage << kNextBits, std::memory_order_acq_rel)) return true;
+  while (frontier < stage) {
+    if (frontier_.compare_exchange_weak(frontier, stage, std::memory_order_acq_rel)) return true;
   }
-  return frontier >> kNextBits == stage;
+  return frontier == stage;
 }
 
-// Who asks for a chunk of a stage knows that all earlier ones are complete.
-Team::Claim Team::claim(TeamWord stage, std::int64_t n_chunks, std::int64_t* chunk) {
-  TeamWord frontier = frontier_.load(std::memory_order_acquire);
-  for (;;) {
-    const TeamWord open = frontier >> kNextBits;
-    if (open > stage) return Claim::kStageComplete;
-    const TeamWord next = open < stage ? 0 : frontier & kCountMask;
-    if (next >= static_cast<TeamWord>(n_chunks)) {
-      return complete(stage, n_chunks) ? Claim::kStageComplete : Claim::kNoneLeft;
-    }
-    if (frontier_.compare_exchange_weak(frontier, (stage << kNextBits) + next + 1, std::memory_order_acq_rel,
-                                        std::memory_order_acquire)) {
-      *chunk = static_cast<std::int64_t>(next);
-      return Claim::kChunk;
-    }
-  }
-}
-
-// A later stage that has claimed here began when this one was complete.
-Team::Claim Team::claim_in(int region, TeamWord stage, int n_chunks, bool from_back, int* chunk) {
+// Who claims in a stage knows that all earlier ones are complete, and a later stage that has claimed here that this is.
+Team::Claim Team::claim(int region, TeamWord stage, int n_chunks, bool from_back, int* chunk) {
   std::atomic<TeamWord>& word = regions_[static_cast<std::size_t>(region)].word;
   TeamWord seen = word.load(std::memory_order_acquire);
   for (;;) {
@@ -204,7 +187,7 @@ bool Team::unpin(TeamWord stage, std::int64_t n_chunks) {
 std::uint64_t TeamMember::stage_number(int stage) const { return run_ << kStageBits | static_cast<TeamWord>(stage); }
 
 int TeamMember::frontier() const {
-  const TeamWord open = team_.frontier_.load(std::memory_order_acquire) >> kNextBits;
+  const TeamWord open = team_.frontier_.load(std::memory_order_acquire);
   return open >> kStageBits == run_ ? static_cast<int>(open & (Team::kMaxStages - 1)) : 0;
 }
 
@@ -229,12 +212,14 @@ void TeamMember::finish(TeamWord stage, std::int64_t n_chunks) {
 bool TeamMember::share(int stage_index, std::int64_t n_chunks, FunctionRef<void(std::int64_t)> task) {
   if (n_chunks <= 0) return true;
   const TeamWord stage = stage_number(stage_index);
-  const std::int64_t claims = std::min<std::int64_t>(n_chunks, Team::kMaxChunks);
-  std::int64_t claim = 0;
-  Team::Claim got = team_.claim(stage, claims, &claim);
-  for (; got == Team::Claim::kChunk; got = team_.claim(stage, claims, &claim)) {
-    const std::int64_t last = n_chunks * (claim + 1) / claims;
-    for (std::int64_t chunk = n_chunks * claim / claims; chunk < last; ++chunk) task(chunk);
+  if (!team_.reach(stage)) return true;
+  const auto claims = static_cast<int>(std::min<std::int64_t>(n_chunks, Team::kMaxChunks));
+  const std::array regions = {claims};
+  int claimed = 0, passed = 0;
+  Team::Claim got = claim(stage, regions, &passed, &claimed);
+  for (; got == Team::Claim::kChunk; got = claim(stage, regions, &passed, &claimed)) {
+    const std::int64_t last = n_chunks * (claimed + 1) / claims;
+    for (std::int64_t chunk = n_chunks * claimed / claims; chunk < last; ++chunk) task(chunk);
     finish(stage, claims);
   }
   if (got == Team::Claim::kStageComplete) return true;
@@ -248,13 +233,13 @@ bool TeamMember::share(int stage_index, const RedoableStage& work) {
   const TeamWord stage = stage_number(stage_index);
   if (!team_.reach(stage)) return true;
   int chunk = 0, passed = 0;
-  Team::Claim got = claim(stage, work, &passed, &chunk);
+  Team::Claim got = claim(stage, work.regions, &passed, &chunk);
   if (got == Team::Claim::kStageComplete) return true;
   bool prepared = got == Team::Claim::kChunk;
   if (prepared) work.prepare(scratch_);  // the chunk, which is not counted yet, keeps the stage from its end
   detach();
   std::int64_t now = now_ns();
-  for (; got == Team::Claim::kChunk; got = claim(stage, work, &passed, &chunk)) {
+  for (; got == Team::Claim::kChunk; got = claim(stage, work.regions, &passed, &chunk)) {
     Team::Chunk& claimed = team_.chunks_[static_cast<std::size_t>(chunk)];
     claimed.started_ns.store(now, std::memory_order_relaxed);
     claimed.word.store(chunk_word(stage, kInFlight), std::memory_order_release);
@@ -266,17 +251,17 @@ bool TeamMember::share(int stage_index, const RedoableStage& work) {
 }
 
 // `passed`: regions, counted from its own, where nothing was left.
-Team::Claim TeamMember::claim(TeamWord stage, const RedoableStage& work, int* passed, int* chunk) {
-  const int n_regions = static_cast<int>(work.regions.size());
+Team::Claim TeamMember::claim(TeamWord stage, std::span<const int> regions, int* passed, int* chunk) {
+  const int n_regions = static_cast<int>(regions.size());
   for (; *passed < n_regions; ++*passed) {
     const int region = (number_ + *passed) % n_regions;
-    const int begin = region == 0 ? 0 : work.regions[static_cast<std::size_t>(region - 1)];
-    const int size = work.regions[static_cast<std::size_t>(region)] - begin;
-    const Team::Claim got = team_.claim_in(region, stage, size, *passed > 0, chunk);
-    *chunk += begin;
+    const int begin = region == 0 ? 0 : regions[static_cast<std::size_t>(region - 1)];
+    const int size = regions[static_cast<std::size_t>(region)] - begin;
+    const Team::Claim got = team_.claim(region, stage, size, *passed > 0, chunk);
+    if (got == Team::Claim::kChunk) *chunk += begin;
     if (got != Team::Claim::kNoneLeft) return got;
   }
-  return team_.complete(stage, work.n_chunks()) ? Team::Claim::kStageComplete : Team::Claim::kNoneLeft;
+  return team_.complete(stage, regions.back()) ? Team::Claim::kStageComplete : Team::Claim::kNoneLeft;
 }
 
 // Returns when the computation ended.

@@ -10,9 +10,8 @@
 //            chunk's publish nor any prepare of the stage touches that.
 //
 // The chunks of a redoable stage lie in regions, one for each thread. A member claims those of its own region from the
-// front, so that it reads memory in one piece as far as possible, then those of the others from the back. The
-// hardware's prefetch likes that: two threads of a Zen 4 that only read gained a fifth on a calm host, decoding gains 1
-// to 5 %.
+// front, so that it reads memory in one piece as far as possible, then those of the others from the back: decoding on
+// two threads of a Zen 4 gains 1 to 5 %. Other stages are one region.
 //
 // A chunk that is computed for longer than it should take is computed again by a member that has nothing else to do.
 // One compare-and-swap of the chunk's word decides who publishes; whoever comes too late has touched nothing but its
@@ -81,9 +80,8 @@ class Team {
 
   // The run has reached the stage. False: it has left it behind.
   bool reach(std::uint64_t stage);
-  Claim claim(std::uint64_t stage, std::int64_t n_chunks, std::int64_t* chunk);
   // Of a region with so many chunks, the first or the last that nobody has.
-  Claim claim_in(int region, std::uint64_t stage, int n_chunks, bool from_back, int* chunk);
+  Claim claim(int region, std::uint64_t stage, int n_chunks, bool from_back, int* chunk);
   bool complete(std::uint64_t stage, std::int64_t n_chunks) const;
   bool finish_chunk(std::uint64_t stage, std::int64_t n_chunks);  // returns whether that completed the stage
   bool pin(std::uint64_t stage, std::int64_t n_chunks);
@@ -93,7 +91,7 @@ class Team {
   alignas(64) std::atomic<bool> taken_{false};
   // run (28 bits) | open (1) | most members (10) | joined so far (10) | at work now, without the caller (10)
   alignas(64) std::atomic<std::uint64_t> entry_{0};
-  // Numbers of stages are run (28) | stage (16). The open stage (44) | its next chunk (10):
+  // The stage that the run has reached. Numbers of stages are run (28) | stage (16).
   alignas(64) std::atomic<std::uint64_t> frontier_{0};
   // The stage that chunks were finished of last (44) | pins (10) | finished chunks (10)
   alignas(64) std::atomic<std::uint64_t> done_{0};
@@ -148,7 +146,7 @@ class TeamMember {
   bool attach();
   void wait(std::uint64_t stage, std::int64_t n_chunks, FunctionRef<Look(std::int64_t now_ns)> look);
   void finish(std::uint64_t stage, std::int64_t n_chunks);
-  Team::Claim claim(std::uint64_t stage, const RedoableStage& work, int* passed, int* chunk);
+  Team::Claim claim(std::uint64_t stage, std::span<const int> regions, int* passed, int* chunk);
   std::int64_t compute(std::uint64_t stage, const RedoableStage& work, int chunk, std::int64_t begin_ns);
   Look redo_overdue(std::uint64_t stage, const RedoableStage& work, std::int64_t now_ns, bool* prepared, int* from);
 
