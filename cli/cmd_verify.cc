@@ -9,7 +9,7 @@
 #include "cli/escape.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
-#include "runtime/verify.h"
+#include "verify/verify.h"
 
 namespace galago::cli {
 namespace {
@@ -18,7 +18,7 @@ struct VerifyArguments {
   std::string checkpoint;
   std::string expected;
   std::string precision = "exact";
-  runtime::VerifyOptions options;
+  verify::Options options;
   bool json = false;
 };
 
@@ -35,28 +35,28 @@ Result<std::filesystem::path> expected_file(const VerifyArguments& arguments, co
 
 Json number_or_null(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
 
-Json to_json(const runtime::VerifyReport& report) {
+Json to_json(const verify::Report& report) {
   Json json = Json::object();
   if (const auto* logits = report.find("logits")) json["logits_rel_err"] = number_or_null(logits->error);
   if (const auto* hidden = report.find("hidden_last")) json["hidden_rel_err"] = number_or_null(hidden->error);
   if (const auto* greedy = report.find("greedy_ids")) json["greedy_equal"] = greedy->error == 0.0;
   if (report.has_stages) {
     Json& stages = json["stages"] = Json::object();
-    for (const runtime::StageResult& stage : report.stages) stages[stage.stage] = number_or_null(stage.error);
+    for (const verify::StageResult& stage : report.stages) stages[stage.stage] = number_or_null(stage.error);
   }
   json["isa"] = report.isa;
   json["mode"] = report.mode;
   json["passed"] = report.passed;
   Json& problems = json["problems"] = Json::object();
-  for (const runtime::StageResult& stage : report.stages) {
+  for (const verify::StageResult& stage : report.stages) {
     if (!stage.problem.empty()) problems[stage.stage] = stage.problem;
   }
   return json;
 }
 
-std::string to_text(const runtime::VerifyReport& report) {
+std::string to_text(const verify::Report& report) {
   std::string text = fmt::format("{} on {}\n", report.mode, report.isa);
-  for (const runtime::StageResult& stage : report.stages) {
+  for (const verify::StageResult& stage : report.stages) {
     const std::string error = stage.error ? fmt::format("{:.3g}", *stage.error) : "-";
     text += fmt::format("  {:<22} {:>10}  {}\n", printable(stage.stage), error,
                         stage.problem.empty() ? "ok" : "FAILED: " + printable(stage.problem));
@@ -70,7 +70,7 @@ int verify(VerifyArguments& arguments) {
   if (!checkpoint.ok()) return fail(checkpoint.error(), arguments.json);
   const auto expected = expected_file(arguments, *checkpoint);
   if (!expected.ok()) return fail(expected.error(), arguments.json);
-  const auto report = runtime::verify(*checkpoint, *expected, arguments.options);
+  const auto report = verify::verify_model(*checkpoint, *expected, arguments.options);
   if (!report.ok()) return fail(report.error(), arguments.json);
   put(arguments.json ? write_json(to_json(*report)) + '\n' : to_text(*report));
   return report->passed ? kOk : kFailed;
@@ -80,7 +80,7 @@ int verify(VerifyArguments& arguments) {
 
 CommandBody command_verify(CLI::App& app) {
   auto arguments = std::make_shared<VerifyArguments>();
-  runtime::VerifyOptions& options = arguments->options;
+  verify::Options& options = arguments->options;
   app.description(
       "Compares a model with the original implementation: runs the input_ids of a file of expected values, or the "
       "pictures and the prompt (manifest.json) that lie in the checkpoint's folder, and compares every stage that the "

@@ -1,10 +1,10 @@
 # A layer of the tree (src/<name>): a static library of its sources and, with GALAGO_BUILD_TESTS, one test program of
 # its *_test.cc files. Files are found by glob, so that adding an op or a format touches no build file. What is installed
-# is one library of all layers (GalagoInstall.cmake).
+# is one library of all layers (GalagoInstall.cmake) but those that are NOT_INSTALLED, which only the program links.
 #
 #   galago_layer(ops DEPENDS tensor quant)
 function(galago_layer name)
-  cmake_parse_arguments(LAYER "" "" "DEPENDS;PRIVATE;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(LAYER "NOT_INSTALLED" "" "DEPENDS;PRIVATE;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(excluded IN LISTS LAYER_EXCLUDE)
     list(FILTER sources EXCLUDE REGEX "${excluded}")
@@ -22,11 +22,13 @@ function(galago_layer name)
   endforeach()
   target_link_libraries(galago_${target} PRIVATE galago_warnings ${LAYER_PRIVATE})
   galago_precompile(galago_${target})
-  if(name MATCHES "^(graph|nn|models|runtime)$")
+  if(name MATCHES "^(graph|nn|models|runtime|verify)$")
     galago_check_by_calls(galago_${target})
   endif()
-  set_property(GLOBAL APPEND PROPERTY GALAGO_LAYERS galago_${target})
-  set_property(GLOBAL APPEND PROPERTY GALAGO_LIBRARIES ${LAYER_PRIVATE})
+  if(NOT LAYER_NOT_INSTALLED)
+    set_property(GLOBAL APPEND PROPERTY GALAGO_LAYERS galago_${target})
+    set_property(GLOBAL APPEND PROPERTY GALAGO_LIBRARIES ${LAYER_PRIVATE})
+  endif()
   if(GALAGO_BUILD_TESTS AND tests)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE galago_${target} galago_warnings GTest::gmock_main)

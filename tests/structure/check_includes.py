@@ -25,8 +25,10 @@ ARROWS: dict[str, set[str]] = {
 }
 ARROWS["models"] = {"nn", "graph", "ops", "tensor", "quant", "formats", "text", "media", "base"}
 ARROWS["runtime"] = ARROWS["models"] | {"models", "backends"}
-for top in ("server", "capi", "cli"):
+ARROWS["verify"] = ARROWS["runtime"] | {"runtime"}
+for top in ("server", "capi"):
     ARROWS[top] = ARROWS["runtime"] | {"runtime"}
+ARROWS["cli"] = ARROWS["verify"] | {"verify"}
 
 # Public headers whose name is not that of a source in their layer: which layer each belongs to.
 PUBLIC_LAYERS = {

@@ -39,11 +39,13 @@ class Includes(MadeUpRepository):
     def test_arrows_that_point_down_pass(self) -> None:
         self.assertEqual(self.problems("src/ops/x.cc", '#include "base/file.h"\n#include <vector>\n'), [])
         self.assertEqual(self.problems("src/formats/y.cc", '#include "galago/dtype.h"\n'), [])
-        self.assertEqual(self.problems("cli/main.cc", '#include "runtime/engine.h"\n'), [])
+        self.assertEqual(self.problems("cli/main.cc", '#include "runtime/engine.h"\n#include "verify/verify.h"\n'), [])
+        self.assertEqual(self.problems("src/verify/x.cc", '#include "runtime/engine.h"\n'), [])
 
     def test_arrows_that_point_up_or_aside_fail(self) -> None:
         self.assertIn("layer graph", self.problems("src/ops/x.cc", '#include "graph/graph.h"\n')[0])
         self.assertIn("layer tensor", self.problems("src/text/y.cc", '#  include "galago/dtype.h"\n')[0])
+        self.assertIn("layer verify", self.problems("src/runtime/x.cc", '#include "verify/verify.h"\n')[0])
 
     def test_public_headers_include_nothing_of_src(self) -> None:
         self.assertIn("is public", self.problems("include/galago/file.h", '#include "base/file.h"\n')[0])

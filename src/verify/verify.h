@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "galago/session.h"
-#include "runtime/stage_comparison.h"
+#include "verify/stage_comparison.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 
-struct VerifyOptions {
+struct Options {
   Precision precision = Precision::kExact;
   std::optional<KvType> kv{};  // of keys and values; unset: f32 when exact, f16 when fast
   int chunk = 0;               // rows of a prefill step; 0: the whole prompt at once, as far as that is possible
@@ -22,7 +22,7 @@ struct VerifyOptions {
   int n_threads = 0;
 };
 
-struct VerifyReport {
+struct Report {
   std::vector<StageResult> stages;  // in the order of the computation
   bool has_stages = false;          // more than the text's logits, hidden_last and greedy_ids
   bool passed = false;
@@ -34,7 +34,7 @@ struct VerifyReport {
 
 // `checkpoint`: what Engine::open() takes. The prompt is the file's input_ids; of folders with pictures, what the
 // model makes of them and of the manifest's prompt.
-Result<VerifyReport> verify(const std::filesystem::path& checkpoint, const std::filesystem::path& expected,
-                            const VerifyOptions& options);
+Result<Report> verify_model(const std::filesystem::path& checkpoint, const std::filesystem::path& expected,
+                            const Options& options);
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

@@ -1,4 +1,4 @@
-#include "runtime/expected.h"
+#include "verify/expected.h"
 
 #include <cstring>
 #include <limits>
@@ -7,7 +7,7 @@
 #include "base/try.h"
 #include "quant/codec.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 namespace {
 
 std::size_t element_count(const formats::StoredTensor& stage) {
@@ -117,4 +117,4 @@ Result<std::vector<std::int32_t>> Expected::ids(std::string_view stage) const {
   return std::vector<std::int32_t>(all.ints().begin(), all.ints().end());
 }
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

@@ -1,10 +1,10 @@
-#include "runtime/stage_comparison.h"
+#include "verify/stage_comparison.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-namespace galago::runtime {
+namespace galago::verify {
 namespace {
 
 TEST(RelativeError, IsRelativeToTheSpreadOfTheExpectedValues) {
@@ -27,4 +27,4 @@ TEST(RelativeError, IsNothingWhereSomethingIsNotFinite) {
 }
 
 }  // namespace
-}  // namespace galago::runtime
+}  // namespace galago::verify

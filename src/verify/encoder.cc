@@ -1,13 +1,13 @@
-// verify() for models that compare texts with pictures.
+// verify_model() for models that compare texts with pictures.
 #include "base/error.h"
 #include "base/try.h"
-#include "runtime/verify_run.h"
+#include "verify/run.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 namespace {
 
 // The inputs that come from the file: the stage that is fed (ids with their mask), or all where there are no media.
-Result<std::vector<graph::NamedTensor>> given_stages(const VerifyRun& run) {
+Result<std::vector<graph::NamedTensor>> given_stages(const Run& run) {
   std::vector<graph::NamedTensor> given;
   for (const char* stage : {"pixel_values", "input_ids", "attention_mask"}) {
     const bool with_ids = run.feeds("input_ids") && std::string_view(stage) == "attention_mask";
@@ -21,7 +21,7 @@ Result<std::vector<graph::NamedTensor>> given_stages(const VerifyRun& run) {
 
 }  // namespace
 
-Status verify_encoder(const VerifyRun& run) {
+Status verify_encoder(const Run& run) {
   GALAGO_TRY(const std::vector<graph::NamedTensor> given, given_stages(run));
   if (!run.media && given.empty()) {
     return error(ErrorCode::kNotFound, "{}: neither pictures (image_0.png, ..., manifest.json) nor pixel_values",
@@ -52,4 +52,4 @@ Status verify_encoder(const VerifyRun& run) {
   return {};
 }
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

@@ -1,13 +1,13 @@
-// verify() for models that generate text, with pictures in the prompt or without.
+// verify_model() for models that generate text, with pictures in the prompt or without.
 #include <algorithm>
 #include <array>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "runtime/stepper.h"
-#include "runtime/verify_run.h"
+#include "verify/run.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 namespace {
 
 struct Prompt {
@@ -23,7 +23,7 @@ struct Reading {
 };
 
 // Replaces the preprocessed pixels by those of the file, one picture after the other.
-Status feed_pixels(const VerifyRun& run, std::vector<models::EncoderRun>& encoders) {
+Status feed_pixels(const Run& run, std::vector<models::EncoderRun>& encoders) {
   GALAGO_TRY(const Tensor pixels, run.expected.tensor("pixel_values"));
   std::size_t at = 0;
   for (models::EncoderRun& encoder : encoders) {
@@ -41,7 +41,7 @@ Status feed_pixels(const VerifyRun& run, std::vector<models::EncoderRun>& encode
 }
 
 // Replaces the ids by those of the file. Negative ones stand where a picture's rows go.
-Status feed_ids(const VerifyRun& run, Prompt& prompt) {
+Status feed_ids(const Run& run, Prompt& prompt) {
   GALAGO_TRY(std::vector<std::int32_t> ids, run.expected.ids("input_ids"));
   std::int32_t row = 0;
   const bool marked = std::any_of(ids.begin(), ids.end(), [](std::int32_t id) { return id < 0; });
@@ -60,7 +60,7 @@ Status feed_ids(const VerifyRun& run, Prompt& prompt) {
 }
 
 // The prompt of the media folder, with the stages of its preparation compared.
-Result<Prompt> prepare_media(const VerifyRun& run) {
+Result<Prompt> prepare_media(const Run& run) {
   if (run.media->prompts.size() != 1) {
     return error(ErrorCode::kCorrupt, "{}: manifest.json has {} prompts; this model takes one",
                  run.engine.checkpoint().path().string(), run.media->prompts.size());
@@ -82,7 +82,7 @@ Result<Prompt> prepare_media(const VerifyRun& run) {
   return prompt;
 }
 
-Result<Prompt> prepare(const VerifyRun& run) {
+Result<Prompt> prepare(const Run& run) {
   if (run.media) return prepare_media(run);
   Prompt prompt;
   GALAGO_TRY(prompt.ids, run.expected.ids("input_ids"));
@@ -95,14 +95,14 @@ Result<Prompt> prepare(const VerifyRun& run) {
 // A decoder with one sequence.
 class Reader {
  public:
-  static Result<std::unique_ptr<Reader>> create(const VerifyRun& run, StageExecutor executor, const Prompt& prompt) {
+  static Result<std::unique_ptr<Reader>> create(const Run& run, StageExecutor executor, const Prompt& prompt) {
     std::unique_ptr<Reader> reader(new Reader(run, prompt, std::move(executor.fed)));
     const formats::StoredTensor* greedy = run.expected.find("greedy_ids");
     const std::int64_t more = greedy == nullptr || greedy->shape.empty() ? 0 : greedy->shape.back();
     GALAGO_TRY(reader->store_, run.engine.make_state(static_cast<std::int64_t>(prompt.ids.size()) + more));
     reader->sequence_.emplace(*reader->store_);
-    GALAGO_TRY(reader->stepper_, Stepper::create(run.engine.model(), std::move(executor.executor), *reader->store_,
-                                                 run.engine.limits(), 1));
+    GALAGO_TRY(reader->stepper_, runtime::Stepper::create(run.engine.model(), std::move(executor.executor),
+                                                          *reader->store_, run.engine.limits(), 1));
     return reader;
   }
 
@@ -132,12 +132,12 @@ class Reader {
   Result<Reading> read() {
     Reading reading;
     std::vector<std::vector<float>> taps;
-    EntryExecutor& executor = stepper_->executor();
+    runtime::EntryExecutor& executor = stepper_->executor();
     const int prefill = executor.find("prefill");
     const auto step = static_cast<std::size_t>(stepper_->max_prefill_rows());
     for (std::size_t at = 0; at < prompt_.ids.size(); at += step) {
       const std::size_t n = std::min(step, prompt_.ids.size() - at);
-      StepPart part{.sequence = &*sequence_, .ids = std::span(prompt_.ids).subspan(at, n), .media = media_};
+      runtime::StepPart part{.sequence = &*sequence_, .ids = std::span(prompt_.ids).subspan(at, n), .media = media_};
       part.wants_all = true;
       if (!prompt_.splice.empty()) part.splice = std::span(prompt_.splice).subspan(at, n);
       GALAGO_TRY(const std::span<const float> hidden, stepper_->prefill(std::span(&part, 1)));
@@ -169,7 +169,7 @@ class Reader {
   }
 
   Result<std::span<const float>> decode(std::int32_t token) {
-    StepPart part{.sequence = &*sequence_, .ids = std::span(&token, 1)};
+    runtime::StepPart part{.sequence = &*sequence_, .ids = std::span(&token, 1)};
     return stepper_->decode(std::span(&part, 1));
   }
 
@@ -177,15 +177,15 @@ class Reader {
   std::int64_t vocab_size() const { return stepper_->vocab_size(); }
 
  private:
-  Reader(const VerifyRun& run, const Prompt& prompt, Tensor fed) : run_(run), prompt_(prompt), fed_(std::move(fed)) {}
+  Reader(const Run& run, const Prompt& prompt, Tensor fed) : run_(run), prompt_(prompt), fed_(std::move(fed)) {}
 
-  const VerifyRun& run_;
+  const Run& run_;
   const Prompt& prompt_;
   Tensor fed_;
   std::vector<float> media_;
-  std::optional<StateStore> store_;
-  std::optional<Sequence> sequence_;
-  std::optional<Stepper> stepper_;
+  std::optional<runtime::StateStore> store_;
+  std::optional<runtime::Sequence> sequence_;
+  std::optional<runtime::Stepper> stepper_;
 };
 
 std::size_t argmax(std::span<const float> logits) {
@@ -194,7 +194,7 @@ std::size_t argmax(std::span<const float> logits) {
 
 // Decodes along the expected tokens. With f32 arithmetic each must be the likeliest; with int8 activations it may lose
 // by what the tolerance lets two logits move.
-Status compare_greedy(const VerifyRun& run, Reader& reader, std::vector<float> logits) {
+Status compare_greedy(const Run& run, Reader& reader, std::vector<float> logits) {
   if (run.expected.find("greedy_ids") == nullptr) return {};
   GALAGO_TRY(const std::vector<std::int32_t> expected, run.expected.ids("greedy_ids"));
   const bool exact = run.options.precision == Precision::kExact;
@@ -226,7 +226,7 @@ Status compare_greedy(const VerifyRun& run, Reader& reader, std::vector<float> l
 }
 
 // The stages after the last layer.
-Status compare_end(const VerifyRun& run, Reader& reader, Reading reading) {
+Status compare_end(const Run& run, Reader& reader, Reading reading) {
   const Shape hidden = {static_cast<std::int64_t>(reading.hidden.size()) / reader.hidden_size(), reader.hidden_size()};
   GALAGO_CHECK(run.comparison.add("hidden_last", Tensor::from(std::span<const float>(reading.hidden), hidden)));
   if (run.feeds("hidden_last")) {
@@ -253,7 +253,7 @@ bool holds_inner_stages(const Expected& expected) {
 
 }  // namespace
 
-Status verify_decoder(const VerifyRun& run) {
+Status verify_decoder(const Run& run) {
   GALAGO_TRY(const Prompt prompt, prepare(run));
   const bool from_inside = !run.options.from.empty();
   const bool ends_here = run.options.eager || from_inside;
@@ -276,4 +276,4 @@ Status verify_decoder(const VerifyRun& run) {
   return compare_end(run, *reader, std::move(reading));
 }
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

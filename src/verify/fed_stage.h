@@ -6,7 +6,7 @@
 
 #include "runtime/entry_executor.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 
 // Where a stage comes from: an intermediate value of an entry (nn/tap.h), or one of its outputs.
 struct StagePlace {
@@ -38,9 +38,9 @@ class FedModel : public models::Model {
 
 // Gives the executor of a FedModel the face of the plain model's. Entries with state take the rows at their positions;
 // each run of the others takes the values that follow those of the run before.
-class FedExecutor : public EntryExecutor {
+class FedExecutor : public runtime::EntryExecutor {
  public:
-  FedExecutor(std::unique_ptr<EntryExecutor> inner, const StagePlace& place, Tensor values);
+  FedExecutor(std::unique_ptr<runtime::EntryExecutor> inner, const StagePlace& place, Tensor values);
   int find(std::string_view entry) const override { return inner_->find(entry); }
   const std::vector<graph::TraceInput>& inputs(int entry) const override {
     return entry == entry_ ? inputs_ : inner_->inputs(entry);
@@ -55,7 +55,7 @@ class FedExecutor : public EntryExecutor {
   }
 
  private:
-  std::unique_ptr<EntryExecutor> inner_;
+  std::unique_ptr<runtime::EntryExecutor> inner_;
   int entry_;
   TensorType type_;
   Tensor values_;
@@ -63,4 +63,4 @@ class FedExecutor : public EntryExecutor {
   std::size_t taken_ = 0;                  // values that earlier runs of an entry without state took
 };
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

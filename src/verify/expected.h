@@ -8,7 +8,7 @@
 #include "formats/safetensors.h"
 #include "galago/tensor.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 
 class Expected {
  public:
@@ -31,4 +31,4 @@ class Expected {
 
 bool holds_integers(DType dtype);
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

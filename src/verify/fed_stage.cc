@@ -1,4 +1,4 @@
-#include "runtime/fed_stage.h"
+#include "verify/fed_stage.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "base/try.h"
 #include "nn/tap.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 
 Result<StagePlace> find_stage(const models::Model& model, const models::EntryLimits& limits, const std::string& stage) {
   std::vector<std::string> names;
@@ -42,7 +42,7 @@ std::vector<models::Entry> FedModel::entries(const models::EntryLimits& limits) 
   return entries;
 }
 
-FedExecutor::FedExecutor(std::unique_ptr<EntryExecutor> inner, const StagePlace& place, Tensor values)
+FedExecutor::FedExecutor(std::unique_ptr<runtime::EntryExecutor> inner, const StagePlace& place, Tensor values)
     : inner_(std::move(inner)),
       entry_(inner_->find(place.entry)),
       type_(place.type),
@@ -75,4 +75,4 @@ Status FedExecutor::run(int entry, std::span<const std::int64_t> symbols, std::s
   return inner_->run(entry, symbols, more, step);
 }
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

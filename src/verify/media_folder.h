@@ -9,7 +9,7 @@
 #include "galago/image.h"
 #include "galago/result.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 
 struct MediaFolder {
   std::vector<Image> images;         // image_0.png, image_1.jpg, ... in the order of their numbers
@@ -20,4 +20,4 @@ struct MediaFolder {
   static Result<std::optional<MediaFolder>> read(const std::filesystem::path& folder);
 };
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

@@ -1,4 +1,4 @@
-#include "runtime/stage_comparison.h"
+#include "verify/stage_comparison.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/try.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 namespace {
 
 // Rounding of (v / 255 - mean) / std in f32, which comes on top of a grey level.
@@ -168,4 +168,4 @@ bool StageComparison::passed() const {
                                           [](const StageResult& result) { return result.problem.empty(); });
 }
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/expected.h"
+#include "verify/expected.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 
 struct StageResult {
   std::string stage;
@@ -53,4 +53,4 @@ class StageComparison {
 std::optional<double> relative_error(std::span<const float> values, std::span<const float> expected);
 double standard_deviation(std::span<const float> values);
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

@@ -1,4 +1,4 @@
-#include "runtime/media_folder.h"
+#include "verify/media_folder.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include "base/try.h"
 #include "media/image_decode.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 namespace {
 
 namespace fs = std::filesystem;
@@ -75,4 +75,4 @@ Result<std::optional<MediaFolder>> MediaFolder::read(const fs::path& folder) {
   return std::optional(std::move(media));
 }
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

@@ -1,11 +1,11 @@
-#include "runtime/stage_runner.h"
+#include "verify/stage_runner.h"
 
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/try.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 namespace {
 
 // The values that the symbols of the entry's inputs have in these tensors.
@@ -43,7 +43,7 @@ Result<std::vector<std::int64_t>> symbol_values(const std::vector<graph::TraceIn
 
 const std::vector<std::string>& StageRunner::plain_outputs(std::string_view entry) const {
   static const std::vector<std::string> kNone;
-  for (const ProgramSet::Item& item : plain_.items()) {
+  for (const runtime::ProgramSet::Item& item : plain_.items()) {
     if (item.name == entry) return item.output_names;
   }
   return kNone;
@@ -88,4 +88,4 @@ Result<std::vector<graph::NamedTensor>> StageRunner::run(std::string_view entry,
   return outputs;
 }
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

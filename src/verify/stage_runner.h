@@ -6,12 +6,13 @@
 
 #include "runtime/entry_executor.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 
 class StageRunner : public models::EntryRunner {
  public:
   // `plain`: the model's programs without intermediate stages.
-  StageRunner(EntryExecutor& executor, const ProgramSet& plain) : executor_(executor), plain_(plain) {}
+  StageRunner(runtime::EntryExecutor& executor, const runtime::ProgramSet& plain)
+      : executor_(executor), plain_(plain) {}
   // From now on the output `stage` of a run has these values instead, one run's after the other's.
   void feed(std::string stage, Tensor values) {
     stage_ = std::move(stage);
@@ -24,11 +25,11 @@ class StageRunner : public models::EntryRunner {
  private:
   Result<Tensor> fed_values(const std::vector<std::int64_t>& sizes);
 
-  EntryExecutor& executor_;
-  const ProgramSet& plain_;
+  runtime::EntryExecutor& executor_;
+  const runtime::ProgramSet& plain_;
   std::string stage_;
   Tensor values_;
   std::size_t taken_ = 0;
 };
 
-}  // namespace galago::runtime
+}  // namespace galago::verify

@@ -1,4 +1,4 @@
-#include "runtime/verify.h"
+#include "verify/verify.h"
 
 #include <algorithm>
 #include <array>
@@ -7,10 +7,10 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "ops/executor.h"
-#include "runtime/fed_stage.h"
-#include "runtime/verify_run.h"
+#include "verify/fed_stage.h"
+#include "verify/run.h"
 
-namespace galago::runtime {
+namespace galago::verify {
 namespace {
 
 constexpr int kMostRows = 4096;  // of one prefill step
@@ -37,7 +37,7 @@ int prompt_rows(const Expected& expected) {
   return static_cast<int>(std::clamp<std::int64_t>(rows, 1, kMostRows));
 }
 
-Status check_options(const Expected& expected, const VerifyOptions& options) {
+Status check_options(const Expected& expected, const Options& options) {
   if (options.eager && options.precision != Precision::kExact) {
     return error(ErrorCode::kInvalidArgument, "eager execution is exact; leave out --eager or --precision fast");
   }
@@ -53,7 +53,7 @@ Status check_options(const Expected& expected, const VerifyOptions& options) {
 
 }  // namespace
 
-Result<StageExecutor> make_stage_executor(const VerifyRun& run) {
+Result<StageExecutor> make_stage_executor(const Run& run) {
   const std::string& from = run.options.from;
   StageExecutor result;
   std::optional<StagePlace> place;
@@ -88,14 +88,14 @@ Result<std::vector<float>> grey_levels(const models::Processor& processor) {
   return levels;
 }
 
-const StageResult* VerifyReport::find(std::string_view stage) const {
+const StageResult* Report::find(std::string_view stage) const {
   const auto found =
       std::find_if(stages.begin(), stages.end(), [stage](const StageResult& result) { return result.stage == stage; });
   return found == stages.end() ? nullptr : &*found;
 }
 
-Result<VerifyReport> verify(const std::filesystem::path& checkpoint, const std::filesystem::path& expected_path,
-                            const VerifyOptions& options) {
+Result<Report> verify_model(const std::filesystem::path& checkpoint, const std::filesystem::path& expected_path,
+                            const Options& options) {
   GALAGO_TRY(const Expected expected, Expected::open(expected_path));
   GALAGO_CHECK(check_options(expected, options));
   ModelOptions model_options;
@@ -103,7 +103,7 @@ Result<VerifyReport> verify(const std::filesystem::path& checkpoint, const std::
   model_options.kv = options.kv;
   model_options.n_threads = options.n_threads;
   model_options.prefill_chunk = options.chunk > 0 ? options.chunk : prompt_rows(expected);
-  GALAGO_TRY(const auto engine, Engine::open(checkpoint, model_options));
+  GALAGO_TRY(const auto engine, runtime::Engine::open(checkpoint, model_options));
   GALAGO_TRY(const std::optional<MediaFolder> media, MediaFolder::read(checkpoint));
 
   std::unique_ptr<cpu::CpuExecutor> kernels;
@@ -113,13 +113,13 @@ Result<VerifyReport> verify(const std::filesystem::path& checkpoint, const std::
     scope.emplace(*kernels);
   }
   StageComparison comparison(expected, options.tolerance, options.from);
-  const VerifyRun run{*engine, expected, options, media, comparison};
+  const Run run{*engine, expected, options, media, comparison};
   const bool generates = engine->model().info().vocab_size > 0;
   GALAGO_CHECK(generates ? verify_decoder(run) : verify_encoder(run));
   // Without media, the prompt's ids are an input that nobody computed.
   comparison.finish(media ? std::vector<std::string>{} : std::vector<std::string>{"input_ids", "attention_mask"});
 
-  VerifyReport report;
+  Report report;
   report.stages = comparison.results();
   report.passed = comparison.passed();
   const auto beyond_text = [](const formats::StoredTensor& stage) { return !contains(kTextStages, stage.name); };
@@ -133,4 +133,4 @@ Result<VerifyReport> verify(const std::filesystem::path& checkpoint, const std::
   return report;
 }
 
-}  // namespace galago::runtime
+}  // namespace galago::verify
