@@ -47,9 +47,9 @@ struct Mixture {
     const Dim n = Dim::symbol("tokens", bound);
     const std::vector<graph::TraceInput> inputs = {{"x", {DType::kF32, {n, kHidden}}},
                                                    {"logits", {DType::kF32, {n, kExperts}}}};
-    auto traced = graph::trace("moe", inputs, {}, [&](std::span<const Tensor> in) {
+    auto traced = graph::trace("moe", inputs, {}, [&](const graph::TracedInputs& in) {
       const ops::Moe op{.routing = {.experts_per_token = kPerToken}};
-      return std::vector<graph::NamedTensor>{{"y", ops::moe(in[0], in[1], gate, up, down, op)}};
+      return std::vector<graph::NamedTensor>{{"y", ops::moe(in["x"], in["logits"], gate, up, down, op)}};
     });
     const std::array<const graph::Backend*, 1> backends = {backend.get()};
     program = backend->compile(graph::run_passes(std::move(traced).value(), backends).value()).value();

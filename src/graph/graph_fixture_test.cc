@@ -10,15 +10,15 @@ Result<Graph> trace_block() {
   const Tensor frequencies = weight("frequencies", {2});
   const Dim n = Dim::symbol("tokens", 32);
   const std::vector<TraceInput> inputs = {{"ids", {DType::kI32, {n}}}, {"positions", {DType::kI32, {1, n}}}};
-  return trace("block", inputs, {ops::Paged{2, 4, 4}}, [&](std::span<const Tensor> in) -> std::vector<NamedTensor> {
-    Tensor x = reshape(embedding(in[0], table), {n, 8});
+  return trace("block", inputs, {ops::Paged{2, 4, 4}}, [&](const TracedInputs& in) -> std::vector<NamedTensor> {
+    Tensor x = reshape(embedding(in["ids"], table), {n, 8});
     const Tensor inv_freq = scale(frequencies, 0.5f);
     const Tensor h = rms_norm(x, gain);
     const Tensor qs = reshape(linear(h, q), {n, 2, 4});
     const Tensor ks = reshape(linear(h, k), {n, 2, 4});
     const Tensor vs = reshape(linear(h, v), {n, 2, 4});
-    const Tensor turned = ops::rope(qs, in[1], inv_freq, {});
-    const Status appended = ops::kv_append(ops::rope(ks, in[1], inv_freq, {}), vs, 0, nullptr);
+    const Tensor turned = ops::rope(qs, in["positions"], inv_freq, {});
+    const Status appended = ops::kv_append(ops::rope(ks, in["positions"], inv_freq, {}), vs, 0, nullptr);
     if (!appended.ok()) return {{"error", Tensor::failed(appended.error())}};
     const Tensor seen = ops::paged_attention(turned, {0, 2, 4, 0.5f, 0, 0.0f}, nullptr);
     x = x + linear(reshape(seen, {n, 8}), o);

@@ -69,8 +69,8 @@ Graph random_graph(std::mt19937& random) {
   const Dim n = Dim::symbol("n", 1 + static_cast<std::int64_t>(pick(100)));
   std::vector<TraceInput> inputs = {{"a", {DType::kF32, {n, 6}}}, {"b", {DType::kF32, {n, 6}}}};
   return trace("random", inputs, {},
-               [&](std::span<const Tensor> in) {
-                 std::vector<Tensor> values(in.begin(), in.end());
+               [&](const TracedInputs& in) {
+                 std::vector<Tensor> values(in.tensors().begin(), in.tensors().end());
                  const std::size_t steps = 3 + pick(30);
                  for (std::size_t i = 0; i < steps; ++i) {
                    const Tensor& x = values[pick(values.size())];
@@ -142,8 +142,8 @@ TEST(MemoryPlan, PutsInputsAndConstantsElsewhere) {
 TEST(MemoryPlan, RefusesSizesThatOverflow) {
   const Dim huge = Dim::symbol("huge", std::int64_t{1} << 40);
   const std::vector<TraceInput> inputs = {{"x", {DType::kF32, {huge, std::int64_t{1} << 22}}}};
-  const Graph graph = trace("g", inputs, {}, [](std::span<const Tensor> in) -> std::vector<NamedTensor> {
-                        return {{"y", silu(in[0])}};
+  const Graph graph = trace("g", inputs, {}, [](const TracedInputs& in) -> std::vector<NamedTensor> {
+                        return {{"y", silu(in["x"])}};
                       }).value();
   const auto plan = plan_memory(graph, [](const Node&) { return std::int64_t{0}; });
   ASSERT_FALSE(plan.ok());

@@ -17,9 +17,9 @@ Result<Graph> trace(const std::string& name, const std::vector<NamedType>& input
                     const std::function<std::vector<Tensor>(std::span<const Tensor>)>& forward) {
   std::vector<graph::TraceInput> traced;
   for (const NamedType& input : inputs) traced.push_back({input.name, input.type});
-  const auto named = [&forward](std::span<const Tensor> arguments) {
+  const auto named = [&forward](const graph::TracedInputs& arguments) {
     std::vector<graph::NamedTensor> outputs;
-    for (Tensor& output : forward(arguments)) {
+    for (Tensor& output : forward(arguments.tensors())) {
       outputs.push_back({"y" + (outputs.empty() ? "" : std::to_string(outputs.size())), std::move(output)});
     }
     return outputs;

@@ -1,5 +1,6 @@
 #include "graph/trace.h"
 
+#include <algorithm>
 #include <atomic>
 #include <unordered_map>
 
@@ -65,7 +66,25 @@ class Tracer : public ops::Executor {
   std::unordered_map<const void*, ValueId> constants_;
 };
 
+std::string names_of(std::span<const TraceInput> inputs) {
+  std::string names;
+  for (const TraceInput& input : inputs) names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", input.name);
+  return names.empty() ? "none" : names;
+}
+
 }  // namespace
+
+Tensor TracedInputs::operator[](std::string_view name) const {
+  for (std::size_t i = 0; i < declared_.size() && i < tensors_.size(); ++i) {
+    if (declared_[i].name == name) return tensors_[i];
+  }
+  return Tensor::failed(
+      error(ErrorCode::kInvalidArgument, "there is no input \"{}\"; there are: {}", name, names_of(declared_)));
+}
+
+bool TracedInputs::contains(std::string_view name) const {
+  return std::any_of(declared_.begin(), declared_.end(), [&](const TraceInput& input) { return input.name == name; });
+}
 
 Result<Graph> trace(std::string name, std::span<const TraceInput> inputs, std::vector<ops::StateSpec> states,
                     const TracedFunction& function) {
@@ -75,12 +94,15 @@ Result<Graph> trace(std::string name, std::span<const TraceInput> inputs, std::v
   Tracer tracer(graph);
   std::vector<Tensor> arguments;
   for (const TraceInput& input : inputs) {
+    const auto same =
+        std::count_if(inputs.begin(), inputs.end(), [&](const TraceInput& other) { return other.name == input.name; });
+    if (same > 1) return error(ErrorCode::kInvalidArgument, "{}: two inputs are named \"{}\"", graph.name, input.name);
     const ValueId id = graph.add_value({.type = input.type, .name = input.name});
     graph.inputs.push_back(id);
     arguments.push_back(Tensor::traced(input.type, tracer.identity(), id).with_name(input.name));
   }
   const ops::ExecutorScope scope(tracer);
-  for (NamedTensor& result : function(arguments)) {
+  for (NamedTensor& result : function(TracedInputs(inputs, arguments))) {
     GALAGO_TRY(const ValueId id, tracer.value_of(result.tensor));
     graph.outputs.push_back(id);
     graph.output_names.push_back(std::move(result.name));

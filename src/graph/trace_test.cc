@@ -12,8 +12,8 @@ const std::vector<TraceInput> kInputs = {{"x", {DType::kF32, {Dim::symbol("rows"
 
 TEST(Trace, ATensorBecomesOneConstantHoweverOftenItIsUsed) {
   const Tensor bias = Tensor::random({3}).with_name("bias");
-  const Graph graph = trace("g", kInputs, {}, [&](std::span<const Tensor> in) -> std::vector<NamedTensor> {
-                        return {{"y", in[0] + bias + bias}};
+  const Graph graph = trace("g", kInputs, {}, [&](const TracedInputs& in) -> std::vector<NamedTensor> {
+                        return {{"y", in["x"] + bias + bias}};
                       }).value();
   EXPECT_EQ(graph.values.size(), 4u);
   EXPECT_EQ(graph.nodes.size(), 2u);
@@ -22,8 +22,8 @@ TEST(Trace, ATensorBecomesOneConstantHoweverOftenItIsUsed) {
 }
 
 TEST(Trace, ReturnsTheFirstErrorOfAChain) {
-  const auto graph = trace("g", kInputs, {}, [&](std::span<const Tensor> in) -> std::vector<NamedTensor> {
-    return {{"y", silu(in[0] + Tensor::zeros({4})) + in[0]}};
+  const auto graph = trace("g", kInputs, {}, [&](const TracedInputs& in) -> std::vector<NamedTensor> {
+    return {{"y", silu(in["x"] + Tensor::zeros({4})) + in["x"]}};
   });
   ASSERT_FALSE(graph.ok());
   EXPECT_THAT(graph.error().message, HasSubstr("add: input 1 (b) is f32 (4)"));
@@ -31,15 +31,34 @@ TEST(Trace, ReturnsTheFirstErrorOfAChain) {
 
 TEST(Trace, RefusesAValueOfAnotherTrace) {
   Tensor kept;
-  ASSERT_TRUE(trace("first", kInputs, {}, [&](std::span<const Tensor> in) -> std::vector<NamedTensor> {
-                kept = in[0];
-                return {{"y", silu(in[0])}};
+  ASSERT_TRUE(trace("first", kInputs, {}, [&](const TracedInputs& in) -> std::vector<NamedTensor> {
+                kept = in["x"];
+                return {{"y", silu(in["x"])}};
               }).ok());
-  const auto graph = trace("second", kInputs, {}, [&](std::span<const Tensor> in) -> std::vector<NamedTensor> {
-    return {{"y", in[0] + kept}};
-  });
+  const auto graph = trace("second", kInputs, {},
+                           [&](const TracedInputs& in) -> std::vector<NamedTensor> { return {{"y", in["x"] + kept}}; });
   ASSERT_FALSE(graph.ok());
   EXPECT_EQ(graph.error().message, "second: a value of another trace was used");
+}
+
+TEST(Trace, SaysWhichInputThereIsNot) {
+  const std::vector<TraceInput> inputs = {{"token_ids", {DType::kI32, {4}}}, {"positions", {DType::kI32, {1, 4}}}};
+  const auto graph = trace("prefill", inputs, {}, [&](const TracedInputs& in) -> std::vector<NamedTensor> {
+    EXPECT_TRUE(in.contains("positions"));
+    EXPECT_FALSE(in.contains("media"));
+    EXPECT_EQ(in["positions"].type(), inputs[1].type);
+    return {{"y", silu(in["media"])}};
+  });
+  ASSERT_FALSE(graph.ok());
+  EXPECT_EQ(graph.error().message, "there is no input \"media\"; there are: \"token_ids\", \"positions\"");
+}
+
+TEST(Trace, RefusesTwoInputsOfOneName) {
+  const std::vector<TraceInput> inputs = {kInputs[0], kInputs[0]};
+  const auto graph =
+      trace("twins", inputs, {}, [](const TracedInputs& in) { return std::vector<NamedTensor>{{"y", in["x"]}}; });
+  ASSERT_FALSE(graph.ok());
+  EXPECT_EQ(graph.error().message, "twins: two inputs are named \"x\"");
 }
 
 TEST(Trace, ListsTheSymbolsOfItsInputsOnce) {
@@ -64,8 +83,8 @@ constexpr std::string_view kDrawing =
 )dot";
 
 TEST(Printer, DrawsNodesEdgesInputsAndOutputs) {
-  const Graph graph = trace("a \"graph\"", kInputs, {}, [](std::span<const Tensor> in) -> std::vector<NamedTensor> {
-                        return {{"y", silu(in[0]) + in[0]}};
+  const Graph graph = trace("a \"graph\"", kInputs, {}, [](const TracedInputs& in) -> std::vector<NamedTensor> {
+                        return {{"y", silu(in["x"]) + in["x"]}};
                       }).value();
   EXPECT_EQ(to_dot(graph), kDrawing);
 }

@@ -99,8 +99,8 @@ std::vector<Entry> Clip::entries(const EntryLimits&) const {
   const nn::VisionConfig& vision = config_.vision;
   Entry image{.name = "encode_image",
               .inputs = {{"pixels", {DType::kF32, {vision.channels, vision.image_size, vision.image_size}}}}};
-  image.forward = [m = modules_](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-    const Tensor hidden = nn::tap("vision_hidden", m.vision_model.hidden(in[0]));
+  image.forward = [m = modules_](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+    const Tensor hidden = nn::tap("vision_hidden", m.vision_model.hidden(in["pixels"]));
     const Tensor pooled = nn::tap("vision_pooled", m.visual_projection(m.vision_model.pooled(hidden)));
     return {{"image_embeds", l2_normalize(pooled)}};
   };
@@ -113,12 +113,13 @@ std::vector<Entry> Clip::entries(const EntryLimits&) const {
                         {"query_segment", i32({tokens})},
                         {"key_segment", i32({tokens})},
                         {"pooled_row", i32({1})}}};
-  text.forward = [m = modules_](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
+  text.forward = [m = modules_](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
     const TextEmbeddings& table = m.text_model.embeddings;
-    const Tensor x = table.token_embedding(in[0]) + table.position_embedding(in[1]);
+    const Tensor x = table.token_embedding(in["token_ids"]) + table.position_embedding(in["positions"]);
     const Tensor hidden =
-        nn::tap("text_hidden", m.text_model.final_layer_norm(m.text_model.encoder(x, -1, in[2], in[3])));
-    const Tensor pooled = nn::tap("text_pooled", m.text_projection(gather_rows(hidden, in[4])));
+        nn::tap("text_hidden",
+                m.text_model.final_layer_norm(m.text_model.encoder(x, -1, in["query_segment"], in["key_segment"])));
+    const Tensor pooled = nn::tap("text_pooled", m.text_projection(gather_rows(hidden, in["pooled_row"])));
     return {{"text_embeds", l2_normalize(pooled)}};
   };
 
@@ -127,9 +128,9 @@ std::vector<Entry> Clip::entries(const EntryLimits&) const {
   Entry similarity{.name = "similarity",
                    .inputs = {{"image_embeds", {DType::kF32, {images, config_.projection_dim}}},
                               {"text_embeds", {DType::kF32, {texts, config_.projection_dim}}}}};
-  similarity.forward = [m = modules_](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
+  similarity.forward = [m = modules_](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
     const float factor = std::exp(m.logit_scale.tensor().floats()[0]);
-    const Tensor logits = galago::scale(matmul(in[0], in[1]), factor);
+    const Tensor logits = galago::scale(matmul(in["image_embeds"], in["text_embeds"]), factor);
     return {{"logits_per_image", logits}, {"probs", softmax(logits)}};
   };
   return {image, text, similarity};

@@ -134,24 +134,24 @@ std::vector<Entry> decoder_entries(const nn::CausalLm& lm, const ModelInfo& info
     prefill.inputs.push_back({"media", f32({media_rows, info.hidden_size})});
   }
   prefill.inputs.push_back({"rows", i32({rows})});
-  prefill.forward = [lm, takes_media](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-    Tensor x = lm.decoder().embed(in[0]);
-    if (takes_media) x = splice(x, in[3], in[2]);
+  prefill.forward = [lm, takes_media](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+    Tensor x = lm.decoder().embed(in["token_ids"]);
+    if (takes_media) x = splice(x, in["media"], in["splice_index"]);
     x = nn::tap("inputs_embeds", x);
-    x = lm.decoder()(x, {.positions = in[1]});
-    return {{"hidden", lm.decoder().norm(gather_rows(x, in.back()))}};
+    x = lm.decoder()(x, {.positions = in["positions"]});
+    return {{"hidden", lm.decoder().norm(gather_rows(x, in["rows"]))}};
   };
 
   Entry head{.name = "head", .inputs = {{"hidden", f32({head_rows, info.hidden_size})}}};
   head.numeric_class = graph::NumericClass::kDecode;
-  head.forward = [lm](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-    return {{"logits", lm.logits(in[0])}};
+  head.forward = [lm](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+    return {{"logits", lm.logits(in["hidden"])}};
   };
 
   Entry decode{.name = "decode", .inputs = {{"token_ids", i32({few})}, {"positions", i32({axes, few})}}};
   decode.numeric_class = graph::NumericClass::kDecode;
-  decode.forward = [lm](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-    const Tensor x = lm.decoder()(lm.decoder().embed(in[0]), {.positions = in[1]});
+  decode.forward = [lm](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+    const Tensor x = lm.decoder()(lm.decoder().embed(in["token_ids"]), {.positions = in["positions"]});
     return {{"logits", lm.logits(lm.decoder().norm(x))}};
   };
   return {prefill, head, decode};

@@ -12,10 +12,10 @@ Result<std::vector<graph::NamedTensor>> Model::encode(const EncodeRequest&, Entr
 }
 
 Result<graph::Graph> trace_entry(const Model& model, const Entry& entry, bool taps) {
-  const auto tapped = [&entry, taps](std::span<const Tensor> inputs) {
-    if (!taps) return entry.forward(inputs);
+  const auto tapped = [&entry, taps](const graph::TracedInputs& in) {
+    if (!taps) return entry.forward(in);
     const nn::TapScope scope;
-    std::vector<graph::NamedTensor> outputs = entry.forward(inputs);
+    std::vector<graph::NamedTensor> outputs = entry.forward(in);
     for (const auto& [stage, tensor] : scope.taps()) outputs.push_back({stage, tensor});
     return outputs;
   };

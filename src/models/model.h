@@ -14,7 +14,8 @@
 
 namespace galago::models {
 
-// A named computation of a model, traced on its own: "prefill", "decode", "head", "encode_image", ...
+// A named computation of a model, traced on its own: "prefill", "decode", "head", "encode_image", ... Whoever runs it
+// and forward() itself know its inputs by name: in["token_ids"].
 //
 // Decoders declare, with their inputs and outputs:
 //   prefill   token_ids i32 (tokens), positions i32 (axes, tokens), splice_index i32 (tokens), media f32 (media_rows,

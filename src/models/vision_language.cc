@@ -104,8 +104,8 @@ std::vector<Entry> VisionLanguageModel::entries(const EntryLimits& limits) const
   Entry encode{.name = "encode_image",
                .inputs = {{"pixels", {DType::kF32, {vision.channels, vision.image_size, vision.image_size}}}}};
   encode.forward = [tower = tower_, projector = projector_,
-                    config = config_](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-    Tensor hidden = tower.hidden(in[0], config.feature_layer);
+                    config = config_](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+    Tensor hidden = tower.hidden(in["pixels"], config.feature_layer);
     const bool stage_has_class = config.image_token.has_value();  // as the respective original returns it
     if (stage_has_class) hidden = nn::tap("vision_hidden", hidden);
     if (!config.keeps_class_token) hidden = slice(hidden, 0, 1, config.vision.n_patches());

@@ -28,8 +28,9 @@ TEST(NnMoe, RunsAtOnceAndTraced) {
   const Moe moe(config);
   EXPECT_EQ(moe(Tensor::random({3, 8})).type().to_string(), "f32 (3, 8)");
   const std::vector<graph::TraceInput> inputs = {{"x", {DType::kF32, {Dim::symbol("tokens", 5), 8}}}};
-  const auto graph = graph::trace(
-      "moe", inputs, {}, [&](std::span<const Tensor> x) { return std::vector<graph::NamedTensor>{{"y", moe(x[0])}}; });
+  const auto graph = graph::trace("moe", inputs, {}, [&](const graph::TracedInputs& in) {
+    return std::vector<graph::NamedTensor>{{"y", moe(in["x"])}};
+  });
   ASSERT_TRUE(graph.ok()) << graph.error().message;
   ASSERT_EQ(graph->nodes.size(), 2u);
   EXPECT_EQ(graph::name(graph->nodes[1]), "moe");

@@ -156,7 +156,7 @@ Status EagerExecutor::run(int entry, std::span<const std::int64_t> symbols, std:
   StepExecutor executor(ops::current_executor(), step);
   const ops::ExecutorScope scope(executor);
   const nn::TapScope taps;
-  std::vector<graph::NamedTensor> outputs = item.entry.forward(arguments);
+  std::vector<graph::NamedTensor> outputs = item.entry.forward({item.entry.inputs, arguments});
   if (taps_) {
     for (const auto& [stage, tensor] : taps.taps()) outputs.push_back({stage, tensor});
   }

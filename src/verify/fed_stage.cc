@@ -34,9 +34,9 @@ std::vector<models::Entry> FedModel::entries(const models::EntryLimits& limits) 
   for (models::Entry& entry : entries) {
     if (entry.name != place_.entry) continue;
     entry.inputs.push_back({stage_, place_.type});
-    entry.forward = [forward = std::move(entry.forward), stage = stage_](std::span<const Tensor> in) {
-      const nn::TapOverride fed(stage, in.back());
-      return forward(in.first(in.size() - 1));
+    entry.forward = [forward = std::move(entry.forward), stage = stage_](const graph::TracedInputs& in) {
+      const nn::TapOverride fed(stage, in[stage]);
+      return forward(in);
     };
   }
   return entries;

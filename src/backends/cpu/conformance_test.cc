@@ -95,10 +95,10 @@ class CompilingExecutor : public ops::Executor {
       activations.push_back(inputs[i]);
     }
     if (step != nullptr) source.states = {ops::Paged{}};
-    source.function = [&](std::span<const Tensor> traced) {
+    source.function = [&](const graph::TracedInputs& in) {
       std::vector<Tensor> arguments;
-      for (std::size_t i = 0, next = 0; i < inputs.size(); ++i) {
-        arguments.push_back(is_weight(i) ? inputs[i] : traced[next++]);
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        arguments.push_back(is_weight(i) ? inputs[i] : in[fmt::format("x{}", i)]);
       }
       std::vector<graph::NamedTensor> named;
       // An attention alone follows no append, which the verifier would miss.

@@ -63,8 +63,8 @@ TEST(Fused, LinearsOfOneInputAreGroupedWithTheirNorm) {
                v = weight(DType::kF16, 7, 64, 3);
   const Tensor bias = Tensor::random({33}, 4);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        const Tensor h = rms_norm(x[0], kGain, 1e-5f);
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        const Tensor h = rms_norm(in["x0"], kGain, 1e-5f);
         return {{"q", linear(h, q)}, {"k", linear(h, k, bias)}, {"v", linear(h, v)}};
       },
       {64}, "linears");
@@ -73,8 +73,8 @@ TEST(Fused, LinearsOfOneInputAreGroupedWithTheirNorm) {
 TEST(Fused, LayerNormAndLinearAndResidual) {
   const Tensor w = weight(DType::kQ5_1, 96, 64, 1), bias = Tensor::random({96}, 2);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        return {{"y", x[1] + linear(layer_norm(x[0], kGain, kShift), w, bias)}};
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        return {{"y", in["x1"] + linear(layer_norm(in["x0"], kGain, kShift), w, bias)}};
       },
       {64, 96}, "linears");
 }
@@ -82,8 +82,8 @@ TEST(Fused, LayerNormAndLinearAndResidual) {
 TEST(Fused, NormPlusOneAndRowsLeftInTheFile) {
   const Tensor w = weight(DType::kIQ4_NL, 40, 64, 1);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        return {{"y", linear(rms_norm(x[0], kGain, 1e-6f, true), w)}};
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        return {{"y", linear(rms_norm(in["x0"], kGain, 1e-6f, true), w)}};
       },
       {64}, "linears");
 }
@@ -94,9 +94,9 @@ TEST(Fused, GatedNetworkWithNormAndResidual) {
     const Tensor gate = weight(DType::kQ4_1, 96, 64, 1), up = weight(DType::kQ8_0, 96, 64, 2),
                  w = weight(down, 64, 96, 3);
     check(
-        [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-          const Tensor h = rms_norm(x[0], kGain, 1e-5f);
-          return {{"y", linear(silu(linear(h, gate)) * linear(h, up), w) + x[0]}};
+        [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+          const Tensor h = rms_norm(in["x0"], kGain, 1e-5f);
+          return {{"y", linear(silu(linear(h, gate)) * linear(h, up), w) + in["x0"]}};
         },
         {64}, "gated_linears", 1, 4 * kFastBound);
   }
@@ -109,9 +109,9 @@ TEST(Fused, GatedNetworkOfOddWidthWithBiases) {
   const Tensor gate_bias = Tensor::random({75}, 4), up_bias = Tensor::random({75}, 5),
                down_bias = Tensor::random({33}, 6);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        const Tensor u = linear(x[0], up, up_bias);
-        return {{"y", linear(u * gelu_tanh(linear(x[0], gate, gate_bias)), down, down_bias)}};
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        const Tensor u = linear(in["x0"], up, up_bias);
+        return {{"y", linear(u * gelu_tanh(linear(in["x0"], gate, gate_bias)), down, down_bias)}};
       },
       {64}, "gated_linears");
 }
@@ -120,8 +120,8 @@ TEST(Fused, GatedProductThatIsReadTwice) {
   const Tensor gate = weight(DType::kQ4_0, 64, 64, 1), up = weight(DType::kF16, 64, 64, 2),
                down = weight(DType::kQ8_0, 40, 64, 3);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        const Tensor h = layer_norm(x[0], kGain, kShift);
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        const Tensor h = layer_norm(in["x0"], kGain, kShift);
         const Tensor product = silu(linear(h, gate)) * linear(h, up);
         return {{"product", product}, {"y", linear(product, down)}};
       },
@@ -132,9 +132,9 @@ TEST(Fused, GatedProductThatIsReadTwice) {
 TEST(Fused, GateThatIsReadTwiceIsNotInside) {
   const Tensor gate = weight(DType::kQ4_0, 64, 64, 1), up = weight(DType::kQ4_0, 64, 64, 2);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        const Tensor g = linear(x[0], gate);
-        return {{"gate", g}, {"y", silu(g) * linear(x[0], up)}};
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        const Tensor g = linear(in["x0"], gate);
+        return {{"gate", g}, {"y", silu(g) * linear(in["x0"], up)}};
       },
       {64}, "gated_linears", 0);
 }
@@ -142,37 +142,40 @@ TEST(Fused, GateThatIsReadTwiceIsNotInside) {
 TEST(Fused, GatedActivationOfWhatComesFromOutside) {
   const Tensor w = weight(DType::kQ4_0, 64, 96, 1);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        return {{"y", linear(silu(x[0]) * x[1], w) + x[2]}};
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        return {{"y", linear(silu(in["x0"]) * in["x1"], w) + in["x2"]}};
       },
       {96, 96, 64}, "linears");
 }
 
 TEST(Fused, GatedActivationAlone) {
-  check([](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> { return {{"y", x[1] * gelu_tanh(x[0])}}; },
-        {37, 37}, "gated_act");
+  check(
+      [](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        return {{"y", in["x1"] * gelu_tanh(in["x0"])}};
+      },
+      {37, 37}, "gated_act");
 }
 
 // relu2 has no gated kernel: the fused node is taken apart again.
 TEST(Fused, GatedReluSquaredIsTakenApart) {
   const Tensor w = weight(DType::kQ8_0, 40, 64, 1);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        return {{"y", linear(relu2(x[0]) * x[1], w)}};
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        return {{"y", linear(relu2(in["x0"]) * in["x1"], w)}};
       },
       {64, 64}, "gated_act");
 }
 
 TEST(Fused, AddAndNormWhenTheSumIsReadToo) {
   check(
-      [](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        const Tensor sum = x[0] + x[1];
+      [](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        const Tensor sum = in["x0"] + in["x1"];
         return {{"y", rms_norm(sum, kGain)}, {"sum", sum}};
       },
       {64, 64}, "add_norm");
   check(
-      [](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        const Tensor sum = x[0] + x[1];
+      [](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        const Tensor sum = in["x0"] + in["x1"];
         return {{"sum", sum}, {"y", layer_norm(sum, kGain, kShift)}};
       },
       {64, 64}, "add_norm");
@@ -181,8 +184,8 @@ TEST(Fused, AddAndNormWhenTheSumIsReadToo) {
 TEST(Fused, TwoResidualsAreTakenApart) {
   const Tensor w = weight(DType::kF32, 64, 64, 1);
   check(
-      [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        return {{"y", linear(x[0], w) + x[1] + x[2]}};
+      [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+        return {{"y", linear(in["x0"], w) + in["x1"] + in["x2"]}};
       },
       {64, 64, 64}, "linears");
 }
@@ -202,8 +205,7 @@ struct Decoder {
   ops::Paged spec{kKvHeads, kHeadDim, kHeadDim};
 
   // Eager runs bring their step; a trace needs none.
-  std::vector<graph::NamedTensor> forward(std::span<const Tensor> inputs, const ops::StepView* step) const {
-    const Tensor &ids = inputs[0], &positions = inputs[1];
+  std::vector<graph::NamedTensor> forward(const Tensor& ids, const Tensor& positions, const ops::StepView* step) const {
     const Dim n = ids.shape().dim(0);
     Tensor x = embedding(ids, table);
     Status appended;
@@ -225,7 +227,7 @@ struct Decoder {
   Source source() const {
     const Dim n = rows(160);
     return {.inputs = {{"ids", {DType::kI32, {n}}}, {"positions", {DType::kI32, {1, n}}}},
-            .function = [this](std::span<const Tensor> x) { return forward(x, nullptr); },
+            .function = [this](const graph::TracedInputs& in) { return forward(in["ids"], in["positions"], nullptr); },
             .states = {spec, spec}};
   }
 
@@ -252,7 +254,7 @@ TEST(Decoder, EqualsItsReferences) {
     const Step step({{0, 70}, {0, 9}}, 2);
     const PagedStates reference_states({decoder.spec, decoder.spec}, KvType::kF32, 4);
     const ops::StepView view = step.view(reference_states);
-    const auto eager = decoder.forward(std::vector{Decoder::ids_of(step), step.positions()}, &view);
+    const auto eager = decoder.forward(Decoder::ids_of(step), step.positions(), &view);
     ASSERT_TRUE(eager[0].tensor.ok()) << eager[0].tensor.error().message;
     for (const KernelTable* kernels : testable_kernels()) {
       for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
@@ -340,8 +342,8 @@ TEST(DenseAttention, SegmentsRunInTheKernelAndStrangeOnesInTheReference) {
                                  {"v", {DType::kF32, {n, 2, 16}}},
                                  {"qs", {DType::kI32, {n}}},
                                  {"ks", {DType::kI32, {n}}}},
-                      .function = [](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-                        return {{"y", dense_attention(x[0], x[1], x[2], 0.25f, false, x[3], x[4])}};
+                      .function = [](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+                        return {{"y", dense_attention(in["q"], in["k"], in["v"], 0.25f, false, in["qs"], in["ks"])}};
                       }};
   const Compiled compiled = compile(source);
   using Segments = std::vector<std::int32_t>;

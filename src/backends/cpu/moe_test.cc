@@ -45,8 +45,9 @@ struct Mixture {
 
   Source source(std::int64_t bound = kTokens) const {
     return {.inputs = {{"x", {DType::kF32, {Dim::symbol("tokens", bound), kHidden}}}},
-            .function = [this](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-              return {{"y", ops::moe(in[0], linear(in[0], router), gate, up, down, op, more)}};
+            .function = [this](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+              const Tensor rows = in["x"];
+              return {{"y", ops::moe(rows, linear(rows, router), gate, up, down, op, more)}};
             }};
   }
 
@@ -101,10 +102,10 @@ TEST(MoeProgram, OneExpertIsADenseNetwork) {
   const Tensor gate = expert(mixture.gate), up = expert(mixture.up), down = expert(mixture.down);
   const Tensor logits = Tensor::zeros({7, kExperts});
   const Source source{.inputs = {{"x", {DType::kF32, {7, kHidden}}}},
-                      .function = [&](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-                        const Tensor& x = in[0];
-                        return {{"dense", linear(silu(linear(x, gate)) * linear(x, up), down)},
-                                {"moe", ops::moe(x, logits, mixture.gate, mixture.up, mixture.down, mixture.op)}};
+                      .function = [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+                        const Tensor rows = in["x"];
+                        return {{"dense", linear(silu(linear(rows, gate)) * linear(rows, up), down)},
+                                {"moe", ops::moe(rows, logits, mixture.gate, mixture.up, mixture.down, mixture.op)}};
                       }};
   for (const KernelTable* kernels : testable_kernels()) {
     for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {

@@ -84,7 +84,7 @@ Compiled compile(const Source& source, CpuOptions options) {
 std::vector<Floats> run_reference(const Source& source, const std::vector<Tensor>& inputs) {
   const ops::ExecutorScope scope(ops::reference_executor());
   std::vector<Floats> outputs;
-  for (const graph::NamedTensor& named : source.function(inputs)) {
+  for (const graph::NamedTensor& named : source.function({source.inputs, inputs})) {
     EXPECT_TRUE(named.tensor.ok()) << named.tensor.error().message;
     const auto values = named.tensor.floats();
     outputs.emplace_back(values.begin(), values.end());

@@ -41,23 +41,23 @@ struct Model {
                        {"pictures", {DType::kF32, {p, 64}}},
                        {"places", {DType::kI32, {n}}},
                        {"rows", {DType::kI32, {m}}}},
-            .function = [this, n](std::span<const Tensor> in) { return forward(in, n); },
+            .function = [this, n](const graph::TracedInputs& in) { return forward(in, n); },
             .states = {spec}};
   }
 
-  std::vector<graph::NamedTensor> forward(std::span<const Tensor> in, const Dim& n) const {
-    Tensor x = splice(embedding(in[0], table), in[2], in[3]);
+  std::vector<graph::NamedTensor> forward(const graph::TracedInputs& in, const Dim& n) const {
+    Tensor x = splice(embedding(in["ids"], table), in["pictures"], in["places"]);
     const Tensor h = rms_norm(x, gain);
     const auto heads = [&] { return reshape(linear(h, qkv), {n, 4, 16}); };
-    const Tensor k = ops::rope(heads(), in[1], inv_freq, {});
+    const Tensor k = ops::rope(heads(), in["positions"], inv_freq, {});
     if (const Status appended = ops::kv_append(k, heads(), 0, nullptr); !appended.ok()) {
       return {{"error", Tensor::failed(appended.error())}};
     }
-    const Tensor q = ops::rope(heads(), in[1], inv_freq, {});
+    const Tensor q = ops::rope(heads(), in["positions"], inv_freq, {});
     x = x + reshape(ops::paged_attention(q, {0, 4, 16, 0.25f, 0, 0.0f}, nullptr), {n, 64});
     const Tensor m = rms_norm(x, gain);
     x = x + linear(silu(linear(m, mlp)) * linear(m, mlp), down);
-    return {{"logits", linear(gather_rows(x, in[4]), table)}};
+    return {{"logits", linear(gather_rows(x, in["rows"]), table)}};
   }
 };
 
@@ -130,9 +130,9 @@ TEST(PagedAttention, ReadsOnlyThePagesOfItsWindow) {
   const auto compile_with = [](int window) {
     const Dim n = Dim::symbol("tokens", 4);
     return compile({.inputs = {{"k", {DType::kF32, {n, 1, 8}}}, {"q", {DType::kF32, {n, 1, 8}}}},
-                    .function = [window](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-                      if (!ops::kv_append(in[0], in[0], 0, nullptr).ok()) return {};
-                      return {{"y", ops::paged_attention(in[1], {0, 1, 8, 1.0f, window, 0.0f}, nullptr)}};
+                    .function = [window](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+                      if (!ops::kv_append(in["k"], in["k"], 0, nullptr).ok()) return {};
+                      return {{"y", ops::paged_attention(in["q"], {0, 1, 8, 1.0f, window, 0.0f}, nullptr)}};
                     },
                     .states = {ops::Paged{1, 8, 8}}});
   };
@@ -219,9 +219,9 @@ TEST(MoeProgramTest, AllocatesNothing) {
   const Tensor down = ops::random_weight(DType::kQ8_0, {16, 64, 96}, 2);
   const Dim n = Dim::symbol("tokens", 40);
   const Source source{.inputs = {{"x", {DType::kF32, {n, 64}}}, {"logits", {DType::kF32, {n, 16}}}},
-                      .function = [&](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
+                      .function = [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
                         const ops::Moe op{.routing = {.experts_per_token = 4}};
-                        return {{"y", ops::moe(in[0], in[1], gate, gate, down, op)}};
+                        return {{"y", ops::moe(in["x"], in["logits"], gate, gate, down, op)}};
                       }};
   const Compiled compiled = compile(source, {.precision = graph::Precision::kFast});
   const Tensor x = Tensor::random({40, 64}, 3), logits = Tensor::random({40, 16}, 4);
@@ -332,8 +332,8 @@ TEST(Weights, WithARowOrderAreOtherWeights) {
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(31 - i);
   const Tensor reversed = plain.with_rows(std::make_shared<const std::vector<std::int32_t>>(order));
   const Source source{.inputs = {{"x", {DType::kF32, {Dim::symbol("rows", 4), 64}}}},
-                      .function = [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-                        return {{"a", linear(x[0], plain)}, {"b", linear(x[0], reversed)}};
+                      .function = [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+                        return {{"a", linear(in["x"], plain)}, {"b", linear(in["x"], reversed)}};
                       }};
   const Compiled compiled = compile(source);
   const auto found = compiled.run({Tensor::random({1, 64}, 2)}, {1}).value();
@@ -345,11 +345,12 @@ TEST(Weights, WithARowOrderAreOtherWeights) {
 TEST(Weights, AreMultipliedInBf16TilesWhereThatGains) {
   const Tensor bf16 = ops::random_weight(DType::kBF16, {32, 64}, 1), f16 = ops::random_weight(DType::kF16, {32, 64}, 2),
                q4 = ops::random_weight(DType::kQ4_0, {32, 64}, 3);
-  const Source source{
-      .inputs = {{"x", {DType::kF32, {Dim::symbol("rows", 4), 64}}}},
-      .function = [&](std::span<const Tensor> x) -> std::vector<graph::NamedTensor> {
-        return {{"a", linear(sigmoid(x[0]), bf16)}, {"b", linear(silu(x[0]), f16)}, {"c", linear(relu(x[0]), q4)}};
-      }};
+  const Source source{.inputs = {{"x", {DType::kF32, {Dim::symbol("rows", 4), 64}}}},
+                      .function = [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+                        return {{"a", linear(sigmoid(in["x"]), bf16)},
+                                {"b", linear(silu(in["x"]), f16)},
+                                {"c", linear(relu(in["x"]), q4)}};
+                      }};
   for (const KernelTable* kernels : testable_kernels()) {
     const Compiled compiled = compile(source, {.kernels = kernels});
     for (const auto numbers : {graph::NumericClass::kPrefill, graph::NumericClass::kDecode}) {
