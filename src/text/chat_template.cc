@@ -9,7 +9,6 @@
 #include "text/jinja/lexer.h"
 #include "text/jinja/parser.h"
 #include "text/jinja/runtime.h"
-#include "text/jinja/scope.h"
 #include "text/unicode.h"
 
 namespace galago::text {
@@ -30,7 +29,6 @@ Result<ChatTemplate> ChatTemplate::parse(std::string source, std::string name) {
     return error(ErrorCode::kCorrupt, "{}: the template is not UTF-8 at byte {}", name, *bad);
   }
   GALAGO_TRY(jinja::Template tree, jinja::parse_template(source, std::move(name)));
-  GALAGO_CHECK(jinja::resolve_scopes(tree));
   ChatTemplate result;
   result.source_ = std::make_shared<const std::string>(std::move(source));
   result.template_ = std::make_shared<const jinja::Template>(std::move(tree));
@@ -40,7 +38,7 @@ Result<ChatTemplate> ChatTemplate::parse(std::string source, std::string name) {
 const std::string& ChatTemplate::name() const { return template_->name; }
 
 bool ChatTemplate::mentions(std::string_view variable) const {
-  const auto& names = template_->context_names;
+  const auto& names = template_->names;
   return std::find(names.begin(), names.end(), variable) != names.end();
 }
 

@@ -24,23 +24,22 @@ SEEDS = {
     "macro": "{% macro show(x, depth=0) %}{% if x is mapping %}{% for k, v in x | dictsort %}{{ k }}:"
     "{{ show(v, depth + 1) }}{% endfor %}{% elif x is iterable and x is not string %}{% for v in x %}"
     "{{ show(v, depth + 1) }}{% endfor %}{% else %}{{ x }}{% endif %}{% endmacro %}{{ show(messages) }}",
-    "call": "{% macro box() %}[{{ caller(1) }}|{{ varargs }}|{{ kwargs }}]{% endmacro %}"
-    "{% call(n) box(2, a=3) %}{{ n }}{% endcall %}",
+    "defaults": "{% macro box(a, b=a, c=[n]) %}{{ a }}|{{ b }}|{{ c }}{% endmacro %}{{ box(2, c=3) }}{{ box() }}",
     "blocks": "{% set a %}x{% raw %}{{ y }}{% endraw %}{% endset %}{% filter upper %}{{ a }}{% endfilter %}"
-    "{% with b = 1, c = 2 %}{{ b + c }}{% endwith %}{% generation %}g{% endgeneration %}{# note #}",
-    "loops": "{% for i in range(9) if i is odd recursive %}{{ loop.index }}{{ loop.previtem }}{{ loop.nextitem }}"
+    "{% generation %}g{% endgeneration %}{# note #}",
+    "loops": "{% for i in range(9) if i is odd %}{{ loop.index }}{{ loop.previtem }}{{ loop.nextitem }}"
     "{% if i > 5 %}{% break %}{% else %}{% continue %}{% endif %}{% else %}none{% endfor %}{{ loop }}",
     "filters": "{{ l | sort | map('string') | join(',') }}{{ messages | selectattr('role', 'equalto', 'user') | list }}"
-    "{{ messages | groupby('role') }}{{ l | batch(2, 0) | list }}{{ s | replace('a', 'b') | title | center(9) }}",
+    "{{ l | min }}{{ l | unique | list }}{{ s | replace('a', 'b') | title | indent(2) }}{{ messages | map('length') }}",
     "methods": "{{ s.split(' ')[0].upper().strip('A') }}{{ d.items() | list }}{{ d.get('k', 1) }}"
-    "{{ '{:>8.2f} {}'.format(n, s) }}{{ '%-5d|%s|%r' % (n, s, l) }}{{ s.find('b') }}{{ 'a-b'.partition('-') }}",
-    "numbers": "{{ 7 // 2 ** 3 % 5 - -1 * 1.5e3 / 3 }}{{ 0x1F + 1_000 }}{{ 2.675 | round(2) }}{{ '12' | int + 1 }}"
+    "{{ '{}|{{}}|{a}'.format(n, a=s) }}{{ s.find('b') }}{{ 'a-b'.rsplit('-', 1) }}{{ s.splitlines() }}",
+    "numbers": "{{ 7 // 2 ** 3 % 5 - -1 * 1.5e3 / 3 }}{{ 0x1F + 1_000 }}{{ '2.5' | float }}{{ '12' | int + 1 }}"
     "{{ 1 < 2 <= 3 != 4 }}{{ n in l and not n in [1] }}{{ 9223372036854775807 + 1 }}",
     "strings": "{{ 'é\\n\\x41\\u00e9' ~ \"q\" 'r' }}{{ s[::-1] }}{{ s[1:] }}{{ s[-1] }}{{ '<' | e | safe }}"
     "{{ ['\\'', 1.0] }}",
     "refuse": "{% if messages[0].role != 'user' %}{{ raise_exception('roles: ' ~ messages[0].role) }}{% endif %}",
-    "time": "{{ strftime_now('%Y-%m-%d %H:%M:%S %j %U %V %a %B %p %%') }}",
-    "globals": "{% set c = cycler(1, 2) %}{{ c.next() }}{% set j = joiner() %}{{ j() }}{{ j() }}{{ dict(a=1, **d) }}",
+    "time": "{{ strftime_now('%Y-%m-%d %H:%M:%S %j %-d %F %a %B %p %%') }}",
+    "globals": "{{ dict(d, a=1) }}{{ dict([(1, 2)]) }}{{ range(5, 1, -2) | list }}{{ namespace(d, b=2).b }}",
     "sandbox": "{{ s.__class__ }}{{ l.append(1) }}",
     "endless": "{% for a in range(99999) %}{% for b in range(99999) %}{{ a ~ b }}{% endfor %}{% endfor %}",
     "grow": "{% set ns = namespace(x='a') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",

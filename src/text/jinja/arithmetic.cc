@@ -143,9 +143,7 @@ Result<Value> repeat(Runtime& runtime, const Value& value, std::int64_t count) {
   const auto size = checked_mul(count, static_cast<std::int64_t>(value.items().size()));
   if (!size) return overflow(runtime, "*");
   GALAGO_CHECK(runtime.step(*size));
-  if (*size > runtime.budget().memory / static_cast<std::int64_t>(sizeof(Value))) {
-    return runtime.limit("a list of {} elements is over the memory limit", *size);
-  }
+  GALAGO_CHECK(runtime.check_memory(*size * static_cast<std::int64_t>(sizeof(Value))));
   std::vector<Value> items;
   items.reserve(static_cast<std::size_t>(*size));
   if (*size > 0) {
@@ -156,23 +154,9 @@ Result<Value> repeat(Runtime& runtime, const Value& value, std::int64_t count) {
 
 Error unsupported_operands(const Runtime& runtime, ExprKind op, const Value& a, const Value& b) {
   for (const Value* side : {&a, &b}) {
-    if (side->is_undefined()) return runtime.fail("{}", side->undefined().message());
+    if (side->is_undefined()) return runtime.fail("{}", side->text());
   }
   return runtime.fail("unsupported operand type(s) for {}: '{}' and '{}'", symbol(op), type_name(a), type_name(b));
-}
-
-// Banker's rounding to a multiple of 10^-digits (digits < 0).
-Result<Value> round_int(Runtime& runtime, std::int64_t value, std::int64_t digits) {
-  if (digits >= 0) return Value::integer(value);
-  if (digits < -18) return Value::integer(0);
-  std::int64_t unit = 1;
-  for (std::int64_t i = 0; i < -digits; ++i) unit *= 10;
-  const std::int64_t low = floor_divide(value, unit);
-  const std::int64_t rest = value - low * unit;
-  const bool up = rest * 1.0 > unit / 2.0 || (rest == unit / 2 && (low & 1) != 0);
-  const auto rounded = checked_mul(up ? low + 1 : low, unit);
-  if (!rounded) return overflow(runtime, "round");
-  return Value::integer(*rounded);
 }
 
 }  // namespace
@@ -197,7 +181,9 @@ Result<Value> add(Runtime& runtime, const Value& a, const Value& b) {
 
 Result<Value> binary(Runtime& runtime, ExprKind op, const Value& a, const Value& b) {
   if (op == ExprKind::kAdd) return add(runtime, a, b);
-  if (op == ExprKind::kModulo && a.is_string()) return percent_format(runtime, a, b);
+  if (op == ExprKind::kModulo && a.is_string()) {
+    return runtime.unsupported("'%' on a text is not supported here: use '~' or format()");
+  }
   if (a.is_number() && b.is_number()) return number_operation(runtime, op, a, b);
   if (op == ExprKind::kMultiply) {
     if ((a.is_string() || a.is_sequence()) && b.is_integral()) return repeat(runtime, a, b.as_int());
@@ -212,58 +198,20 @@ Result<Value> negate(Runtime& runtime, const Value& value) {
     if (value.as_int() == INT64_MIN) return overflow(runtime, "-");
     return Value::integer(-value.as_int());
   }
-  if (value.is_undefined()) return runtime.fail("{}", value.undefined().message());
-  return runtime.fail("bad operand type for unary -: '{}'", type_name(value));
+  if (value.is_undefined()) return runtime.fail("{}", value.text());
+  return runtime.fail("bad operand type for a sign: '{}'", type_name(value));
 }
 
 Result<Value> plus(Runtime& runtime, const Value& value) {
-  if (value.is(Kind::kFloat)) return value;
   if (value.is_integral()) return Value::integer(value.as_int());
-  if (value.is_undefined()) return runtime.fail("{}", value.undefined().message());
-  return runtime.fail("bad operand type for unary +: '{}'", type_name(value));
+  if (value.is(Kind::kFloat)) return value;
+  return negate(runtime, value);
 }
 
 Result<std::int64_t> expect_int(Runtime& runtime, const Value& value, std::string_view what) {
   if (value.is_integral()) return value.as_int();
-  if (value.is_undefined()) return runtime.fail("{}", value.undefined().message());
+  if (value.is_undefined()) return runtime.fail("{}", value.text());
   return runtime.fail("{} must be an integer, not '{}'", what, type_name(value));
-}
-
-Result<Value> round_number(Runtime& runtime, const Value& value, const Value& digits) {
-  const bool to_int = digits.is_missing() || digits.is_none();
-  std::int64_t places = 0;
-  if (!to_int) {
-    GALAGO_TRY(places, expect_int(runtime, digits, "the precision of round"));
-  }
-  if (value.is_integral()) return round_int(runtime, value.as_int(), places);
-  if (!value.is(Kind::kFloat)) {
-    if (value.is_undefined()) return runtime.fail("{}", value.undefined().message());
-    return runtime.fail("type {} doesn't define __round__ method", type_name(value));
-  }
-  const double number = value.as_float();
-  if (to_int) {
-    const double rounded = std::nearbyint(number);
-    if (!(rounded >= -9.2e18 && rounded <= 9.2e18)) return runtime.limit("cannot round {} to a 64-bit integer", number);
-    return Value::integer(static_cast<std::int64_t>(rounded));
-  }
-  if (!std::isfinite(number) || places > 323) return value;
-  if (places < -308) return Value::number(std::copysign(0.0, number));
-  if (places >= 0) {
-    // printf rounds the exact decimal value, ties to even, as Python does.
-    const std::string text = fmt::format("{:.{}f}", number, places);
-    return Value::number(std::strtod(text.c_str(), nullptr));
-  }
-  // One digit of the mantissa fewer for each place before the point.
-  const std::string scientific = fmt::format("{:e}", number);
-  const int exponent = std::atoi(scientific.c_str() + scientific.find('e') + 1);
-  const std::int64_t kept = exponent + places;
-  if (kept < 0) {
-    const double unit = std::pow(10.0, static_cast<double>(-places));
-    const bool up = kept == -1 && std::fabs(number) > unit / 2;
-    return Value::number(std::copysign(up ? unit : 0.0, number));
-  }
-  const std::string text = fmt::format("{:.{}e}", number, kept);
-  return Value::number(std::strtod(text.c_str(), nullptr));
 }
 
 }  // namespace galago::text::jinja

@@ -3,8 +3,8 @@
 #include <array>
 
 #include "base/try.h"
+#include "text/jinja/builtins.h"
 #include "text/jinja/characters.h"
-#include "text/jinja/native.h"
 #include "text/jinja/operations.h"
 #include "text/jinja/runtime.h"
 
@@ -13,15 +13,7 @@ namespace galago::text::jinja {
 namespace {
 
 // What only a sandbox escape asks for. The sandbox answers with an undefined value.
-bool is_internal(std::string_view name) {
-  constexpr std::array<std::string_view, 26> kInternal = {
-      "__class__",    "__doc__",          "__init__",          "__new__",     "__dict__",    "__dir__",
-      "__eq__",       "__ne__",           "__hash__",          "__repr__",    "__str__",     "__format__",
-      "__reduce__",   "__reduce_ex__",    "__sizeof__",        "__lt__",      "__le__",      "__gt__",
-      "__ge__",       "__subclasshook__", "__init_subclass__", "__delattr__", "__setattr__", "__getattribute__",
-      "__getstate__", "__module__"};
-  return std::find(kInternal.begin(), kInternal.end(), name) != kInternal.end();
-}
+bool is_internal(std::string_view name) { return name.starts_with("__") && name.ends_with("__"); }
 
 bool mutates(const Value& value, std::string_view name) {
   constexpr std::array<std::string_view, 8> kList = {"append", "clear", "pop",    "reverse",
@@ -47,37 +39,19 @@ Value no_attribute(Runtime& runtime, const Value& value, std::string_view name) 
 
 // Python's getattr(); missing where it raises AttributeError.
 Result<Value> python_attribute(Runtime& runtime, const Value& value, std::string_view name) {
-  switch (value.kind()) {
-    case Kind::kUndefined: return runtime.fail("{}", value.undefined().message());
-    case Kind::kNamespace: {
-      const Value* found = value.name_space().find(name);
-      return found == nullptr ? Value() : *found;
-    }
-    case Kind::kLoop: return value.loop().attribute(runtime, name);
-    case Kind::kCallable: return value.callable().attribute(runtime, name);
-    case Kind::kTuple:
-      if (value.sequence().is_group() && (name == "grouper" || name == "list")) {
-        return value.items()[name == "grouper" ? 0 : 1];
-      }
-      break;
-    case Kind::kRange:
-      if (name == "start") return Value::integer(value.range().start);
-      if (name == "stop") return Value::integer(value.range().stop);
-      if (name == "step") return Value::integer(value.range().step);
-      break;
-    case Kind::kBool:
-    case Kind::kInt:
-      if (name == "real" || name == "numerator") return Value::integer(value.as_int());
-      if (name == "imag") return Value::integer(0);
-      if (name == "denominator") return Value::integer(1);
-      break;
-    case Kind::kFloat:
-      if (name == "real") return value;
-      if (name == "imag") return Value::number(0);
-      break;
-    default: break;
+  Value found;
+  if (value.is_undefined()) return runtime.fail("{}", value.text());
+  if (value.is(Kind::kNamespace)) {
+    if (const Value* attribute = value.name_space().find(name)) found = *attribute;
+  } else if (value.is(Kind::kLoop)) {
+    GALAGO_TRY(found, value.loop().attribute(runtime, name));
+  } else if (const Builtin* method = find_in(methods(value.kind()), name)) {
+    found = bind(runtime, *method, value);
   }
-  return find_method(runtime, value, name);
+  if (is_left_out(value.kind(), name)) {
+    return runtime.unsupported(not_supported("attribute", fmt::format("{}' of '{}", name, type_name(value))));
+  }
+  return found;
 }
 
 // The index of an element, counted from the end when negative; nothing when out of range.
@@ -104,24 +78,15 @@ Result<Value> python_item(Runtime& runtime, const Value& value, const Value& key
     const Value* found = value.dict().find(key);
     return found == nullptr ? Value() : *found;
   }
-  if (value.is_undefined()) return runtime.fail("{}", value.undefined().message());
+  if (value.is_undefined()) return runtime.fail("{}", value.text());
   if (!key.is_integral()) return Value();
-  switch (value.kind()) {
-    case Kind::kString: {
-      const auto at = position(key.as_int(), value.string().length());
-      return at ? character(runtime, value, *at) : Value();
-    }
-    case Kind::kList:
-    case Kind::kTuple: {
-      const auto at = position(key.as_int(), static_cast<std::int64_t>(value.items().size()));
-      return at ? value.items()[*at] : Value();
-    }
-    case Kind::kRange: {
-      const auto at = position(key.as_int(), value.range().size());
-      return at ? Value::integer(value.range().at(static_cast<std::int64_t>(*at))) : Value();
-    }
-    default: return Value();
+  if (value.is_string()) {
+    const auto at = position(key.as_int(), value.string().length());
+    return at ? character(runtime, value, *at) : Value();
   }
+  if (!value.has_items() || value.is(Kind::kView)) return Value();
+  const auto at = position(key.as_int(), static_cast<std::int64_t>(value.items().size()));
+  return at ? value.items()[*at] : Value();
 }
 
 // Python's slice.indices().
@@ -174,7 +139,7 @@ Result<Value> slice_text(Runtime& runtime, const Value& value, const Indices& at
 }  // namespace
 
 Result<Value> get_attribute(Runtime& runtime, const Value& value, std::string_view name) {
-  if (is_internal(name)) return unsafe(runtime, value, name);
+  if (is_internal(name) && (!value.is_undefined() || name == "__class__")) return unsafe(runtime, value, name);
   GALAGO_TRY(Value found, python_attribute(runtime, value, name));
   if (!found.is_missing()) return name.starts_with('_') ? unsafe(runtime, value, name) : found;
   if (mutates(value, name)) return unsafe(runtime, value, name);
@@ -182,13 +147,6 @@ Result<Value> get_attribute(Runtime& runtime, const Value& value, std::string_vi
     if (const Value* item = value.dict().find(name)) return *item;
   }
   return no_attribute(runtime, value, name);
-}
-
-Result<Value> get_attribute_only(Runtime& runtime, const Value& value, std::string_view name) {
-  if (is_internal(name) || mutates(value, name)) return unsafe(runtime, value, name);
-  GALAGO_TRY(const Value found, python_attribute(runtime, value, name));
-  if (found.is_missing()) return no_attribute(runtime, value, name);
-  return name.starts_with('_') ? unsafe(runtime, value, name) : found;
 }
 
 Result<Value> get_item(Runtime& runtime, const Value& value, const Value& key) {
@@ -208,10 +166,12 @@ Result<Value> get_item(Runtime& runtime, const Value& value, const Value& key) {
 
 Result<Value> get_slice(Runtime& runtime, const Value& value, const SliceBounds& bounds) {
   const auto is_index = [](const Value& bound) { return bound.is_none() || bound.is_integral(); };
-  if (value.is_undefined()) return runtime.fail("{}", value.undefined().message());
-  const bool sliceable = value.is_string() || value.is_sequence() || value.is(Kind::kRange);
+  if (value.is_undefined()) return runtime.fail("{}", value.text());
+  if (value.is(Kind::kRange)) return runtime.unsupported("a slice of a range is not supported here");
   // jinja2 leaves slices to Python, whose errors are no undefined values.
-  if (!sliceable) return runtime.fail("'{}' object is not subscriptable by a slice", type_name(value));
+  if (!value.is_string() && !value.is_sequence()) {
+    return runtime.fail("'{}' object is not subscriptable by a slice", type_name(value));
+  }
   if (!is_index(bounds.start) || !is_index(bounds.stop) || !is_index(bounds.step)) {
     return runtime.fail("slice indices must be integers or None");
   }
@@ -220,17 +180,6 @@ Result<Value> get_slice(Runtime& runtime, const Value& value, const SliceBounds&
   GALAGO_TRY(const std::int64_t size, length(runtime, value));
   const Indices at = slice_indices(bounds, step, size);
   if (value.is_string()) return slice_text(runtime, value, at);
-  if (value.is(Kind::kRange)) {
-    // Unsigned, because the stop of an empty slice may lie beyond 64 bits.
-    const RangeObject& range = value.range();
-    const auto stride = static_cast<std::uint64_t>(range.step);
-    const auto at_index = [&](std::int64_t index) {
-      return static_cast<std::int64_t>(static_cast<std::uint64_t>(range.start) +
-                                       static_cast<std::uint64_t>(index) * stride);
-    };
-    const auto step_of_slice = static_cast<std::int64_t>(stride * static_cast<std::uint64_t>(at.step));
-    return runtime.make<RangeObject>(Kind::kRange, at_index(at.start), at_index(at.stop), step_of_slice);
-  }
   GALAGO_CHECK(runtime.step(at.count / 4 + 1));
   std::vector<Value> items;
   items.reserve(static_cast<std::size_t>(at.count));

@@ -10,32 +10,19 @@ namespace galago::text::jinja {
 
 // str.isspace() and the regular expression \s: White_Space and the separators U+001C to U+001F.
 bool is_space(char32_t c);
-// \w: what isalnum() accepts, and '_'.
-bool is_word(char32_t c);
-bool is_alpha(char32_t c);
 bool is_decimal(char32_t c);
-bool is_digit(char32_t c);
-bool is_numeric(char32_t c);
-bool is_lower(char32_t c);
-bool is_upper(char32_t c);
-bool is_title(char32_t c);
-bool is_cased(char32_t c);
 bool is_printable(char32_t c);
-bool is_identifier(std::string_view text);
 
+// One code point gives one, but for ß, which gives SS; Python knows a hundred other rare ones.
 std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
 std::string to_title(std::string_view text);        // str.title(): every run of cased characters
 std::string to_capitalized(std::string_view text);  // str.capitalize()
-std::string to_swapped(std::string_view text);      // str.swapcase()
-std::string to_folded(std::string_view text);       // str.casefold()
 
-std::string_view strip_left(std::string_view text);
 std::string_view strip_right(std::string_view text);
 // str.strip(chars): takes off any of the code points of `chars`, or whitespace without.
 std::string_view strip(std::string_view text, std::optional<std::string_view> chars, bool left, bool right);
 
-// The parts of `text` between whitespace.
 std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends);
 
 // The value of a string literal's inside, or what is wrong with it.

@@ -3,7 +3,6 @@
 #include "base/try.h"
 #include "text/jinja/operations.h"
 #include "text/jinja/runtime.h"
-#include "text/jinja/text_search.h"
 
 namespace galago::text::jinja {
 
@@ -54,32 +53,18 @@ bool equal_dicts(const DictObject& a, const DictObject& b) {
   return true;
 }
 
-bool equal_ranges(const RangeObject& a, const RangeObject& b) {
-  if (a.size() != b.size()) return false;
-  if (a.size() == 0) return true;
-  return a.start == b.start && (a.size() == 1 || a.step == b.step);
-}
-
-// Pays one step of the values' budget; false when nothing is left, and then the result does not matter.
-bool pay(const Object& object, std::int64_t steps) {
-  object.budget().steps -= steps;
-  return object.budget().steps >= 0;
-}
-
 }  // namespace
 
 bool equal(const Value& a, const Value& b) {
   if (a.is_number() && b.is_number()) return order_numbers(a, b) == 0;
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
-    case Kind::kMissing:
-    case Kind::kNone:
     case Kind::kUndefined: return true;
-    case Kind::kString: return pay(a.string(), static_cast<std::int64_t>(a.text().size()) / 64) && a.text() == b.text();
+    case Kind::kString: return a.string().pay(static_cast<std::int64_t>(a.text().size()) / 64) && a.text() == b.text();
     case Kind::kList:
-    case Kind::kTuple: return a.same_as(b) || (pay(a.sequence(), 1) && equal_items(a.items(), b.items()));
-    case Kind::kDict: return a.same_as(b) || (pay(a.dict(), 1) && equal_dicts(a.dict(), b.dict()));
-    case Kind::kRange: return equal_ranges(a.range(), b.range());
+    case Kind::kTuple:
+    case Kind::kRange: return a.same_as(b) || (a.sequence().pay(1) && equal_items(a.items(), b.items()));
+    case Kind::kDict: return a.same_as(b) || (a.dict().pay(1) && equal_dicts(a.dict(), b.dict()));
     default: return a.same_as(b);
   }
 }
@@ -89,7 +74,7 @@ Status check_hashable(Runtime& runtime, const Value& value) {
   return runtime.fail("unhashable type: '{}'", type_name(value));
 }
 
-Result<bool> truth(Runtime& runtime, const Value& value) {
+bool truth(const Value& value) {
   switch (value.kind()) {
     case Kind::kMissing:
     case Kind::kUndefined:
@@ -97,16 +82,9 @@ Result<bool> truth(Runtime& runtime, const Value& value) {
     case Kind::kBool:
     case Kind::kInt: return value.as_int() != 0;
     case Kind::kFloat: return value.as_float() != 0;
-    case Kind::kString:
-    case Kind::kList:
-    case Kind::kTuple:
-    case Kind::kDict:
-    case Kind::kRange:
-    case Kind::kView: {
-      GALAGO_TRY(const std::int64_t count, length(runtime, value));
-      return count != 0;
-    }
-    default: return true;
+    case Kind::kString: return !value.text().empty();
+    case Kind::kDict: return !value.dict().entries().empty();
+    default: return !value.has_items() || !value.items().empty();
   }
 }
 
@@ -130,40 +108,32 @@ Result<int> order(Runtime& runtime, const Value& a, const Value& b, std::string_
     return sign(left.size() < right.size(), left.size() > right.size());
   }
   for (const Value* side : {&a, &b}) {
-    if (side->is_undefined()) return runtime.fail("{}", side->undefined().message());
+    if (side->is_undefined()) return runtime.fail("{}", side->text());
   }
   return runtime.fail("'{}' not supported between instances of '{}' and '{}'", op, type_name(a), type_name(b));
 }
 
 Result<bool> contains(Runtime& runtime, const Value& container, const Value& item) {
-  switch (container.kind()) {
-    case Kind::kString:
-      if (!item.is_string()) {
-        return runtime.fail("'in <string>' requires string as left operand, not {}", type_name(item));
-      }
-      GALAGO_CHECK(runtime.step(static_cast<std::int64_t>(container.text().size()) / 64));
-      return find_text(container.text(), item.text(), 0) != std::string_view::npos;
-    case Kind::kDict: GALAGO_CHECK(check_hashable(runtime, item)); return container.dict().find(item) != nullptr;
-    case Kind::kView:
-      if (container.view().part == ViewObject::Part::kKeys) {
-        GALAGO_CHECK(check_hashable(runtime, item));
-        return container.view().dict.dict().find(item) != nullptr;
-      }
-      break;
-    case Kind::kUndefined: return false;
-    case Kind::kList:
-    case Kind::kTuple:
-    case Kind::kRange:
-    case Kind::kIterator: break;
-    default: return runtime.fail("argument of type '{}' is not iterable", type_name(container));
+  if (container.is_string()) {
+    if (!item.is_string()) {
+      return runtime.fail("'in <string>' requires string as left operand, not {}", type_name(item));
+    }
+    GALAGO_TRY(const std::size_t at, find_text(runtime, container, item, 0));
+    return at != std::string::npos;
   }
-  GALAGO_TRY(const auto iterator, iterate(runtime, container));
-  while (true) {
+  if (container.is(Kind::kDict)) {
+    GALAGO_CHECK(check_hashable(runtime, item));
+    return container.dict().find(item) != nullptr;
+  }
+  if (!is_iterable(container) || container.is(Kind::kLoop)) {
+    return runtime.fail("argument of type '{}' is not iterable", type_name(container));
+  }
+  GALAGO_TRY(const auto items, to_vector(runtime, container));
+  for (const Value& candidate : items) {
     GALAGO_CHECK(runtime.step());
-    GALAGO_TRY(const Value candidate, iterator->next(runtime));
-    if (candidate.is_missing()) return false;
     if (candidate.same_as(item) || equal(candidate, item)) return true;
   }
+  return false;
 }
 
 Result<bool> compare(Runtime& runtime, CompareOp op, const Value& a, const Value& b) {

@@ -1,87 +1,91 @@
-// Statements.
+// Statements: blocks, loops and macros.
+#include <algorithm>
+
 #include "base/try.h"
+#include "text/jinja/lexer.h"
 #include "text/jinja/operations.h"
 #include "text/jinja/runtime.h"
-#include "text/jinja/runtime_guards.h"
 
 namespace galago::text::jinja {
 
+// A scope that something still refers to when it is left, a macro say, may be part of a cycle: it is kept until the
+// end.
+class Runtime::Entered {
+ public:
+  Entered(Runtime& runtime, const Ref<Scope>& outer) : runtime_(runtime), scope_(runtime.make_ref<Scope>(outer)) {}
+  ~Entered() {
+    if (scope_->use_count() > 1) runtime_.scopes_.push_back(scope_);
+  }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+  const Ref<Scope>& operator*() const { return scope_; }
+
+ private:
+  Runtime& runtime_;
+  Ref<Scope> scope_;
+};
+
 namespace {
 
-// The elements of a loop that its filter lets pass.
-class FilteredIterator : public IteratorObject {
+class Macro : public CallableObject {
  public:
-  FilteredIterator(Budget& budget, const Stmt& node, Ref<Frame> frame, Ref<IteratorObject> source)
-      : IteratorObject(budget, sizeof(*this)), node_(node), frame_(std::move(frame)), source_(std::move(source)) {
-    set_depth(source_->depth() + 1);
+  Macro(Budget& budget, const Stmt& node, Ref<Scope> closure)
+      : CallableObject(budget, sizeof(*this)), node_(node), closure_(std::move(closure)) {}
+  Result<Value> call(Runtime& runtime, Arguments& arguments) const override {
+    return runtime.call_macro(node_, closure_, arguments);
   }
-  Result<Value> next(Runtime& runtime) override {
-    while (true) {
-      GALAGO_TRY(Value item, source_->next(runtime));
-      if (item.is_missing()) return item;
-      GALAGO_TRY(const bool passes, runtime.loop_filter(node_, frame_, item));
-      if (passes) return item;
-    }
-  }
+  std::string text() const override { return fmt::format("<Macro '{}'>", node_.target->name); }
 
  private:
   const Stmt& node_;
-  Ref<Frame> frame_;
-  Ref<IteratorObject> source_;
+  Ref<Scope> closure_;
 };
 
 }  // namespace
 
 Result<std::string> Runtime::render() {
   std::string out;
-  const FrameGuard frame(*this, make_ref<Frame>(tree_.function.slots, Ref<Frame>()));
-  enter_scope(tree_.function.scope, **frame);
-  auto flow = execute(tree_.body, *frame, out);
-  if (!flow.ok()) return locate(std::move(flow).error());
+  const Entered root(*this, Ref<Scope>());
+  for (std::size_t i = 0; i < tree_.names.size(); ++i) {
+    const auto variable = variables_.find(tree_.names[i]);
+    if (variable != variables_.end()) (*root)->set(static_cast<int>(i), variable->second);
+  }
+  const auto flow = execute(tree_.body, *root, out);
+  if (!flow.ok()) return template_error(flow.error().code, tree_.name, line_, flow.error().message);
   return out;
 }
 
-void Runtime::enter_scope(const Scope& scope, Frame& frame) {
-  for (const ScopeEntry& entry : scope.entries) {
-    switch (entry.action) {
-      case ScopeEntry::Action::kClear: frame.slot(entry.slot) = Value(); break;
-      case ScopeEntry::Action::kAlias: frame.slot(entry.slot) = frame.at(entry.source); break;
-      case ScopeEntry::Action::kResolve: frame.slot(entry.slot) = look_up(entry.name); break;
-    }
-  }
-}
-
-void Runtime::leave_scope(const Scope& scope, Frame& frame) {
-  for (const int slot : scope.owned) frame.slot(slot) = Value();
-}
-
-Result<Runtime::Flow> Runtime::execute(const Block& block, const Ref<Frame>& frame, std::string& out) {
+Result<Runtime::Flow> Runtime::execute(const Block& block, const Ref<Scope>& scope, std::string& out) {
   const Depth depth(*this);
   GALAGO_CHECK(check_depth());
   for (const auto& node : block) {
     line_ = node->line;
     GALAGO_CHECK(step());
-    GALAGO_TRY(const Flow flow, execute(*node, frame, out));
+    GALAGO_TRY(const Flow flow, execute(*node, scope, out));
     if (flow != Flow::kNext) return flow;
   }
   return Flow::kNext;
 }
 
-Result<Runtime::Flow> Runtime::execute(const Stmt& node, const Ref<Frame>& frame, std::string& out) {
+Result<Runtime::Flow> Runtime::execute(const Stmt& node, const Ref<Scope>& scope, std::string& out) {
   switch (node.kind) {
-    case StmtKind::kOutput: GALAGO_CHECK(output(node, frame, out)); return Flow::kNext;
-    case StmtKind::kFor: return execute_for(node, frame, out);
-    case StmtKind::kIf: return execute_if(node, frame, out);
-    case StmtKind::kSet: return execute_set(node, frame);
-    case StmtKind::kSetBlock: return execute_set_block(node, frame);
-    case StmtKind::kWith: return execute_with(node, frame, out);
-    case StmtKind::kFilterBlock: return execute_filter_block(node, frame, out);
-    case StmtKind::kMacro: {
-      GALAGO_TRY(frame->at(node.slot), make_macro(node, frame));
+    case StmtKind::kOutput: GALAGO_CHECK(output(node, scope, out)); return Flow::kNext;
+    case StmtKind::kFor: return execute_for(node, scope, out);
+    case StmtKind::kIf: return execute_if(node, scope, out);
+    case StmtKind::kSet: {
+      GALAGO_TRY(const Value value, evaluate(*node.value, scope));
+      GALAGO_CHECK(assign(*node.target, value, scope));
       return Flow::kNext;
     }
-    case StmtKind::kCallBlock:
-    case StmtKind::kGeneration: GALAGO_CHECK(execute_call_block(node, frame, out)); return Flow::kNext;
+    case StmtKind::kSetBlock:
+    case StmtKind::kFilterBlock: return execute_captured(node, scope, out);
+    case StmtKind::kMacro:
+      scope->set(node.target->symbol, make<Macro>(Kind::kCallable, node, scope));
+      return Flow::kNext;
+    case StmtKind::kGeneration: {
+      const Entered own(*this, scope);
+      return execute(node.bodies[0], *own, out);
+    }
     case StmtKind::kBreak: return Flow::kBreak;
     case StmtKind::kContinue: return Flow::kContinue;
   }
@@ -91,189 +95,186 @@ Result<Runtime::Flow> Runtime::execute(const Stmt& node, const Ref<Frame>& frame
 Status Runtime::append(const Value& value, std::string& out) {
   const std::size_t before = out.size();
   GALAGO_CHECK(append_str(*this, value, out));
-  if (static_cast<std::int64_t>(out.size()) > budget_.max_string) {
-    return limit("the rendered text is longer than the limit of {} bytes", budget_.max_string);
-  }
+  GALAGO_CHECK(check_size(out.size()));
   return step(static_cast<std::int64_t>(out.size() - before) / 64);
 }
 
-Status Runtime::output(const Stmt& node, const Ref<Frame>& frame, std::string& out) {
+Status Runtime::output(const Stmt& node, const Ref<Scope>& scope, std::string& out) {
   for (const ExprPtr& expr : node.exprs) {
-    if (expr->kind == ExprKind::kString && expr->constant < 0) {
+    if (expr->kind == ExprKind::kString && expr->symbol < 0) {
       out += expr->name;
-      if (static_cast<std::int64_t>(out.size()) > budget_.max_string) {
-        return limit("the rendered text is longer than the limit of {} bytes", budget_.max_string);
-      }
+      GALAGO_CHECK(check_size(out.size()));
       GALAGO_CHECK(step(static_cast<std::int64_t>(expr->name.size()) / 64));
       continue;
     }
-    GALAGO_TRY(const Value value, evaluate(*expr, frame));
+    GALAGO_TRY(const Value value, evaluate(*expr, scope));
     GALAGO_CHECK(append(value, out));
   }
   return {};
 }
 
-Result<Runtime::Flow> Runtime::execute_if(const Stmt& node, const Ref<Frame>& frame, std::string& out) {
+Result<Runtime::Flow> Runtime::execute_if(const Stmt& node, const Ref<Scope>& scope, std::string& out) {
   for (std::size_t i = 0; i < node.exprs.size(); ++i) {
-    GALAGO_TRY(const Value test, evaluate(*node.exprs[i], frame));
-    GALAGO_TRY(const bool holds, truth(*this, test));
-    if (holds) return execute(node.bodies[i], frame, out);
+    GALAGO_TRY(const Value test, evaluate(*node.exprs[i], scope));
+    if (truth(test)) return execute(node.bodies[i], scope, out);
   }
-  return execute(node.otherwise, frame, out);
+  return execute(node.otherwise, scope, out);
 }
 
-Result<Runtime::Flow> Runtime::execute_for(const Stmt& node, const Ref<Frame>& frame, std::string& out) {
-  GALAGO_TRY(const Value iterable, evaluate(*node.exprs[0], frame));
-  if (!node.recursive) return run_loop(node, frame, frame, iterable, 0, out);
-  GALAGO_TRY(const Value text, call_loop(node, frame, iterable, 0));
-  GALAGO_CHECK(append(text, out));
-  return Flow::kNext;
+Result<bool> Runtime::passes(const Stmt& loop, const Ref<Scope>& closure, const Value& item) {
+  const Entered own(*this, closure);
+  GALAGO_CHECK(assign(*loop.target, item, *own));
+  GALAGO_TRY(const Value holds, evaluate(*loop.value, *own));
+  return truth(holds);
 }
 
-Result<Value> Runtime::call_loop(const Stmt& node, const Ref<Frame>& closure, const Value& iterable,
-                                 std::int64_t level) {
-  std::string out;
-  const FrameGuard frame(*this, make_ref<Frame>(node.function->slots, closure));
-  GALAGO_TRY([[maybe_unused]] const Flow flow, run_loop(node, *frame, closure, iterable, level, out));
-  return string(std::move(out));
-}
-
-Result<bool> Runtime::loop_filter(const Stmt& node, const Ref<Frame>& frame, const Value& item) {
-  GALAGO_CHECK(assign(*node.targets[1], item, frame));
-  GALAGO_TRY(const Value passes, evaluate(*node.test, frame));
-  return truth(*this, passes);
-}
-
-Result<Runtime::Flow> Runtime::run_loop(const Stmt& node, const Ref<Frame>& frame, const Ref<Frame>& closure,
-                                        const Value& iterable, std::int64_t level, std::string& out) {
-  GALAGO_TRY(Ref<IteratorObject> iterator, iterate(*this, iterable));
-  Value source = iterable;
-  if (node.test) {
-    auto test_frame = make_ref<Frame>(node.test_function->slots, closure);
-    enter_scope(node.test_function->scope, *test_frame);
-    iterator = Ref<IteratorObject>(make_ref<FilteredIterator>(node, std::move(test_frame), iterator).get());
-    source = Value::object(Kind::kIterator, iterator.get());
-  }
-  Ref<LoopObject> loop;
-  if (node.loop_slot >= 0) {
-    loop = make_ref<LoopObject>(source, iterator, level);
-    if (node.recursive) {
-      loop->statement = &node;
-      loop->closure = closure;
-    }
-  }
-  const LoopGuard guard(*this, loop);
-  bool completed = false;  // some iteration ran to its end: jinja2 takes the else branch otherwise
+Result<Runtime::Flow> Runtime::execute_for(const Stmt& node, const Ref<Scope>& scope, std::string& out) {
+  GALAGO_TRY(const Value iterable, evaluate(*node.exprs[0], scope));
+  GALAGO_TRY(auto items, to_vector(*this, iterable));
+  const auto loop = make_ref<LoopObject>(node, std::move(items), scope);
+  bool completed = false;  // some round ran to its end: jinja2 takes the else branch otherwise
   while (true) {
     GALAGO_CHECK(step());
-    GALAGO_TRY(const Value item, loop ? loop->advance(*this) : iterator->next(*this));
+    GALAGO_TRY(const Value item, loop->advance(*this));
     if (item.is_missing()) break;
-    GALAGO_CHECK(assign(*node.targets[0], item, frame));
-    if (loop) frame->slot(node.loop_slot) = Value::object(Kind::kLoop, loop.get());
-    enter_scope(node.scope, *frame);
-    GALAGO_TRY(const Flow flow, execute(node.bodies[0], frame, out));
+    const Entered round(*this, scope);
+    GALAGO_CHECK(assign(*node.target, item, *round));
+    (*round)->set(tree_.loop_symbol, Value::object(Kind::kLoop, loop.get()));
+    GALAGO_TRY(const Flow flow, execute(node.bodies[0], *round, out));
     if (flow == Flow::kBreak) break;
     completed = completed || flow == Flow::kNext;
   }
-  leave_scope(node.scope, *frame);
-  if (completed || !node.has_otherwise) return Flow::kNext;
-  enter_scope(node.otherwise_scope, *frame);
-  GALAGO_TRY(const Flow flow, execute(node.otherwise, frame, out));
-  leave_scope(node.otherwise_scope, *frame);
-  return flow;
+  if (completed || node.otherwise.empty()) return Flow::kNext;
+  const Entered otherwise(*this, scope);
+  return execute(node.otherwise, *otherwise, out);
 }
 
-Status Runtime::check_namespaces(const Expr& target, const Ref<Frame>& frame) {
-  if (target.kind == ExprKind::kNamespaceRef) {
-    if (frame->at(target.children[0]->slot).is(Kind::kNamespace)) return {};
-    return fail("cannot assign the attribute '{}' on an object that is no namespace", target.name);
-  }
-  if (target.kind != ExprKind::kTuple) return {};
-  for (const ExprPtr& child : target.children) GALAGO_CHECK(check_namespaces(*child, frame));
-  return {};
-}
-
-Status Runtime::assign(const Expr& target, const Value& value, const Ref<Frame>& frame) {
-  if (target.kind == ExprKind::kName) {
-    frame->at(target.slot) = value;
-    return {};
-  }
-  if (target.kind == ExprKind::kNamespaceRef) {
-    if (target.name.starts_with('_')) {
-      return fail("a namespace cannot hold the attribute '{}', which starts with an underscore", target.name);
-    }
-    NamespaceObject& object = frame->at(target.children[0]->slot).name_space();
-    GALAGO_CHECK(step(static_cast<std::int64_t>(object.attributes().size()) / 16));
-    if (object.find(target.name) == nullptr)
-      budget_.memory -= static_cast<std::int64_t>(sizeof(Value) + target.name.size() + 32);
-    object.set(target.name, value);
-    return {};
-  }
-  GALAGO_TRY(const auto iterator, iterate(*this, value));
-  for (const ExprPtr& child : target.children) {
-    GALAGO_TRY(const Value item, iterator->next(*this));
-    if (item.is_missing()) return fail("not enough values to unpack (expected {})", target.children.size());
-    GALAGO_CHECK(assign(*child, item, frame));
-  }
-  GALAGO_TRY(const Value more, iterator->next(*this));
-  if (!more.is_missing()) return fail("too many values to unpack (expected {})", target.children.size());
-  return {};
-}
-
-Result<Runtime::Flow> Runtime::execute_set(const Stmt& node, const Ref<Frame>& frame) {
-  GALAGO_CHECK(check_namespaces(*node.targets[0], frame));
-  GALAGO_TRY(const Value value, evaluate(*node.value, frame));
-  GALAGO_CHECK(assign(*node.targets[0], value, frame));
-  return Flow::kNext;
-}
-
-Result<Runtime::Flow> Runtime::execute_set_block(const Stmt& node, const Ref<Frame>& frame) {
-  enter_scope(node.scope, *frame);
+// The text of a set block or a filter block, through its filters.
+Result<Runtime::Flow> Runtime::execute_captured(const Stmt& node, const Ref<Scope>& scope, std::string& out) {
+  const Entered own(*this, scope);
   std::string text;
-  GALAGO_TRY(const Flow flow, execute(node.bodies[0], frame, text));
+  GALAGO_TRY(const Flow flow, execute(node.bodies[0], *own, text));
   if (flow != Flow::kNext) return flow;
   Value value = string(std::move(text));
   if (node.value) {
-    GALAGO_TRY(value, evaluate_filter(*node.value, frame, value));
+    GALAGO_TRY(value, evaluate_filter(*node.value, *own, value));
   }
-  // Here jinja2 makes no check, and fails in its own way.
-  GALAGO_CHECK(check_namespaces(*node.targets[0], frame));
-  GALAGO_CHECK(assign(*node.targets[0], value, frame));
-  leave_scope(node.scope, *frame);
+  GALAGO_CHECK(node.target ? assign(*node.target, value, scope) : append(value, out));
   return Flow::kNext;
 }
 
-Result<Runtime::Flow> Runtime::execute_with(const Stmt& node, const Ref<Frame>& frame, std::string& out) {
-  enter_scope(node.scope, *frame);
-  for (std::size_t i = 0; i < node.targets.size(); ++i) {
-    GALAGO_TRY(const Value value, evaluate(*node.exprs[i], frame));
-    GALAGO_CHECK(assign(*node.targets[i], value, frame));
+Status Runtime::assign(const Expr& target, const Value& value, const Ref<Scope>& scope) {
+  if (target.kind == ExprKind::kName) {
+    scope->set(target.symbol, value);
+    return {};
   }
-  GALAGO_TRY(const Flow flow, execute(node.bodies[0], frame, out));
-  leave_scope(node.scope, *frame);
-  return flow;
+  if (target.kind == ExprKind::kNamespaceRef) {
+    const Value* object = scope->find(target.children[0]->symbol);
+    if (object == nullptr || !object->is(Kind::kNamespace)) {
+      return fail("cannot assign the attribute '{}' on an object that is no namespace", target.name);
+    }
+    if (target.name.starts_with('_')) {
+      return fail("a namespace cannot hold the attribute '{}', which starts with an underscore", target.name);
+    }
+    GALAGO_CHECK(step(static_cast<std::int64_t>(object->name_space().attributes().size()) / 16));
+    object->name_space().set(target.name, value);
+    return {};
+  }
+  GALAGO_TRY(const auto items, to_vector(*this, value));
+  if (items.size() != target.children.size()) {
+    return fail("{} values to unpack, expected {}", items.size(), target.children.size());
+  }
+  for (std::size_t i = 0; i < items.size(); ++i) GALAGO_CHECK(assign(*target.children[i], items[i], scope));
+  return {};
 }
 
-Result<Runtime::Flow> Runtime::execute_filter_block(const Stmt& node, const Ref<Frame>& frame, std::string& out) {
-  enter_scope(node.scope, *frame);
-  std::string text;
-  GALAGO_TRY(const Flow flow, execute(node.bodies[0], frame, text));
-  if (flow != Flow::kNext) return flow;
-  GALAGO_TRY(const Value value, evaluate_filter(*node.value, frame, string(std::move(text))));
-  leave_scope(node.scope, *frame);
-  GALAGO_CHECK(append(value, out));
-  return Flow::kNext;
+Result<Value> Runtime::call_macro(const Stmt& node, const Ref<Scope>& closure, Arguments& arguments) {
+  const std::string& name = node.target->name;
+  const std::size_t count = node.names.size();
+  std::vector<Value>& given = arguments.positional;
+  if (given.size() > count) return fail("macro '{}' takes not more than {} argument(s)", name, count);
+  given.resize(count);
+  for (auto& [key, value] : arguments.keyword) {
+    std::size_t at = 0;
+    while (at < count && node.names[at]->name != key) ++at;
+    if (at == count || !given[at].is_missing()) return fail("macro '{}' takes no keyword argument '{}'", name, key);
+    given[at] = std::move(value);
+  }
+  const Entered own(*this, closure);
+  const std::size_t first_default = count - node.exprs.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (given[i].is_missing() && i < first_default) {
+      given[i] = undefined(fmt::format("parameter '{}' was not provided", node.names[i]->name));
+    } else if (given[i].is_missing()) {
+      GALAGO_TRY(given[i], evaluate(*node.exprs[i - first_default], *own));
+    }
+    (*own)->set(node.names[i]->symbol, given[i]);
+  }
+  std::string out;
+  GALAGO_TRY([[maybe_unused]] const Flow flow, execute(node.bodies[0], *own, out));
+  return string(std::move(out));
 }
 
-Status Runtime::execute_call_block(const Stmt& node, const Ref<Frame>& frame, std::string& out) {
-  if (node.kind == StmtKind::kGeneration) {
-    Arguments none;
-    GALAGO_TRY(const Value text, call_function(node, frame, none));
-    return append(text, out);
+Result<Value> LoopObject::fetch(Runtime& runtime) {
+  while (position_ < items_.size()) {
+    const Value item = items_[position_++];
+    if (filtered_ || !statement_.value) return item;
+    GALAGO_CHECK(runtime.step());
+    GALAGO_TRY(const bool passes, runtime.passes(statement_, closure_, item));
+    if (passes) return item;
   }
-  GALAGO_TRY(const Value caller, make_macro(node, frame));
-  GALAGO_TRY(const Value value, evaluate_call(*node.value, frame, caller));
-  return append(value, out);
+  return Value();
+}
+
+Result<Value> LoopObject::advance(Runtime& runtime) {
+  Value item = std::exchange(after_, Value());
+  if (item.is_missing()) {
+    GALAGO_TRY(item, fetch(runtime));
+  }
+  if (item.is_missing()) return item;
+  ++index0_;
+  before_ = std::exchange(current_, item);
+  return item;
+}
+
+Result<Value> LoopObject::peek(Runtime& runtime) {
+  if (after_.is_missing()) {
+    GALAGO_TRY(after_, fetch(runtime));
+  }
+  return after_;
+}
+
+Result<std::int64_t> LoopObject::length(Runtime& runtime) {
+  if (length_ >= 0) return length_;
+  std::vector<Value> rest;
+  while (true) {
+    GALAGO_CHECK(runtime.step());
+    GALAGO_TRY(Value item, fetch(runtime));
+    if (item.is_missing()) break;
+    rest.push_back(std::move(item));
+  }
+  items_ = std::move(rest);
+  position_ = 0;
+  filtered_ = true;
+  length_ = static_cast<std::int64_t>(items_.size()) + index0_ + (after_.is_missing() ? 1 : 2);
+  return length_;
+}
+
+Result<Value> LoopObject::attribute(Runtime& runtime, std::string_view name) {
+  if (name == "index0") return Value::integer(index0_);
+  if (name == "index") return Value::integer(index0_ + 1);
+  if (name == "first") return Value::boolean(index0_ == 0);
+  if (name == "length" || name == "revindex" || name == "revindex0") {
+    GALAGO_TRY(const std::int64_t count, length(runtime));
+    return Value::integer(name == "length" ? count : name == "revindex" ? count - index0_ : count - index0_ - 1);
+  }
+  if (name == "last" || name == "nextitem") {
+    GALAGO_TRY(const Value next, peek(runtime));
+    if (name == "last") return Value::boolean(next.is_missing());
+    return next.is_missing() ? runtime.undefined("there is no next item") : next;
+  }
+  if (name == "previtem") return index0_ == 0 ? runtime.undefined("there is no previous item") : before_;
+  return Value();
 }
 
 }  // namespace galago::text::jinja

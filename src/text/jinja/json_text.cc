@@ -140,16 +140,14 @@ Status JsonWriter::write(const Value& value, int level) {
   GALAGO_CHECK(runtime_.step());
   const Runtime::Depth depth(runtime_);
   GALAGO_CHECK(runtime_.check_depth());
-  if (static_cast<std::int64_t>(out_.size()) > runtime_.budget().max_string) {
-    return runtime_.limit("tojson makes a text longer than the limit of {} bytes", runtime_.budget().max_string);
-  }
+  GALAGO_CHECK(runtime_.check_size(out_.size()));
   switch (value.kind()) {
     case Kind::kNone: out_ += "null"; return {};
     case Kind::kBool: out_ += value.as_bool() ? "true" : "false"; return {};
     case Kind::kInt: out_ += std::to_string(value.as_int()); return {};
     case Kind::kFloat: out_ += number_text(value.as_float()); return {};
     case Kind::kString:
-      GALAGO_CHECK(runtime_.step(static_cast<std::int64_t>(value.text().size()) / 16));
+      GALAGO_CHECK(runtime_.step_over(value.text()));
       write_string(value.text());
       return {};
     case Kind::kList:

@@ -19,6 +19,9 @@ constexpr std::array<std::string_view, 27> kOperators = {"//", "**", "==", "!=",
                                                          "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
                                                          ">",  "<",  "=",  ".",  ":",  "|",  ",", ";", ""};
 
+// Names are ASCII here; Python allows letters of all scripts.
+bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+
 // "\r\n" and "\r" become "\n", and one newline at the end is dropped.
 std::string normalize_newlines(std::string_view source) {
   std::string text;
@@ -243,12 +246,10 @@ Status Lexer::tag_body(bool is_block) {
       pos_ += c.size;
     } else if (starts_number(text_, pos_)) {
       if (auto status = number(); !status.ok()) return status;
-    } else if (is_word(c.code_point)) {
+    } else if (is_word(text_[pos_])) {
       std::size_t end = pos_;
-      while (end < text_.size() && is_word(decode_utf8(text_, end).code_point)) end += decode_utf8(text_, end).size;
-      std::string word(text_.substr(pos_, end - pos_));
-      if (!is_identifier(word)) return fail(fmt::format("invalid character in the identifier '{}'", word));
-      push(TokenKind::kName, std::move(word));
+      while (end < text_.size() && is_word(text_[end])) ++end;
+      push(TokenKind::kName, std::string(text_.substr(pos_, end - pos_)));
       pos_ = end;
     } else if (c.code_point == '\'' || c.code_point == '"') {
       if (auto status = string(static_cast<char>(c.code_point)); !status.ok()) return status;

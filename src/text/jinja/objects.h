@@ -1,6 +1,7 @@
-// The values that do something: iterators, callables, loops and the small helpers of the template language.
+// What holds or does something while a template runs: scopes, iterators, callables and loops.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,94 +20,78 @@ struct Arguments {
   std::vector<std::pair<std::string, Value>> keyword;
 };
 
-// The variables of one call of a Function.
-class Frame : public Object {
+// The variables of the template, of one round of a loop, of a block or of a call of a macro. What is assigned belongs
+// to the innermost scope; what is read may belong to any.
+class Scope : public Object {
  public:
-  Frame(Budget& budget, int slots, Ref<Frame> outer)
-      : Object(budget, static_cast<std::int64_t>(sizeof(*this) + static_cast<std::size_t>(slots) * sizeof(Value))),
-        slots_(static_cast<std::size_t>(slots)),
-        outer_(std::move(outer)) {}
-  Value& slot(int index) { return slots_[static_cast<std::size_t>(index)]; }
-  Value& at(SlotRef ref) {
-    Frame* frame = this;
-    for (int i = 0; i < ref.hops; ++i) frame = frame->outer_.get();
-    return frame->slot(ref.slot);
+  Scope(Budget& budget, Ref<Scope> outer) : Object(budget, sizeof(*this)), outer_(std::move(outer)) {}
+  void set(int symbol, Value value) {
+    for (auto& [known, old] : variables_) {
+      if (known == symbol) {
+        old = std::move(value);
+        return;
+      }
+    }
+    grow(sizeof(variables_[0]));
+    variables_.emplace_back(symbol, std::move(value));
+  }
+  const Value* find(int symbol) const {
+    for (const Scope* scope = this; scope != nullptr; scope = scope->outer_.get()) {
+      for (const auto& [known, value] : scope->variables_) {
+        if (known == symbol) return &value;
+      }
+    }
+    return nullptr;
   }
   // Breaks the cycles through what the variables hold.
-  void clear() {
-    for (Value& value : slots_) value = Value();
-  }
+  void clear() { variables_.clear(); }
 
  private:
-  std::vector<Value> slots_;
-  Ref<Frame> outer_;
+  std::vector<std::pair<int, Value>> variables_;
+  Ref<Scope> outer_;
 };
 
+// What map, select and their kin give: elements that can be taken once.
 class IteratorObject : public Object {
  public:
-  using Object::Object;
-  // The next element; missing at the end.
-  virtual Result<Value> next(Runtime& runtime) = 0;
-  // "generator", "list_reverseiterator": what Python calls the type.
-  virtual std::string_view python_type() const { return "generator"; }
+  IteratorObject(Budget& budget, std::vector<Value> rest);
+  std::vector<Value> items;
+  std::size_t position = 0;
 };
 
 class CallableObject : public Object {
  public:
   using Object::Object;
   virtual Result<Value> call(Runtime& runtime, Arguments& arguments) const = 0;
-  // Attributes that a template may read; missing when there is none of that name.
-  virtual Value attribute(Runtime& runtime, std::string_view name) const;
   // What printing it shows; empty where Python would show an address.
   virtual std::string text() const { return {}; }
 };
 
-// `loop` in the body of a for.
+// A loop that runs, which is `loop` in its body. Its filter looks at an element when it is that element's turn, or when
+// the body asks for what follows.
 class LoopObject : public Object {
  public:
-  LoopObject(Budget& budget, Value iterable, Ref<IteratorObject> iterator, std::int64_t depth);
-
+  LoopObject(Budget& budget, const Stmt& statement, std::vector<Value> items, Ref<Scope> closure);
   // Moves on; missing at the end.
   Result<Value> advance(Runtime& runtime);
+  // Missing when there is none of that name.
   Result<Value> attribute(Runtime& runtime, std::string_view name);
   Result<std::int64_t> length(Runtime& runtime);
-  Result<Value> cycle(Runtime& runtime, const Arguments& arguments) const;
-  Value changed(Runtime& runtime, Arguments& arguments);
   std::int64_t index0() const { return index0_; }
-  std::int64_t level() const { return level_; }
-  // Breaks the cycles through what the loop remembers.
-  void clear();
-
-  // Set for recursive loops: what loop(...) runs.
-  const Stmt* statement = nullptr;
-  Ref<Frame> closure;
 
  private:
+  // The next element that passes.
+  Result<Value> fetch(Runtime& runtime);
   Result<Value> peek(Runtime& runtime);
 
-  Value iterable_;
-  Ref<IteratorObject> iterator_;
-  Value before_, current_, after_, last_changed_;
+  const Stmt& statement_;
+  std::vector<Value> items_;
+  Ref<Scope> closure_;
+  std::size_t position_ = 0;
+  bool filtered_ = false;  // items_ have passed the filter already
+  Value before_, current_, after_;
   std::int64_t index0_ = -1;
   std::int64_t length_ = -1;
-  std::int64_t level_;
-};
-
-class CyclerObject : public Object {
- public:
-  CyclerObject(Budget& budget, std::vector<Value> items);
-  std::vector<Value> items;
-  std::size_t position = 0;
-};
-
-class JoinerObject : public Object {
- public:
-  JoinerObject(Budget& budget, Value separator_text)
-      : Object(budget, sizeof(*this)), separator(std::move(separator_text)) {
-    set_depth(separator.depth() + 1);
-  }
-  Value separator;
-  bool used = false;
 };
 
 }  // namespace galago::text::jinja

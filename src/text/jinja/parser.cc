@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
-#include "text/jinja/parser_nesting.h"
+#include "text/jinja/check.h"
 
 namespace galago::text::jinja {
 
@@ -57,12 +57,24 @@ Status Parser::expect_kind(TokenKind kind, std::string_view what) {
   return {};
 }
 
+Status Parser::check_nesting() const {
+  if (nesting_ <= kMaxNesting) return {};
+  return template_error(ErrorCode::kOutOfRange, name_, current().line,
+                        fmt::format("nested deeper than {} levels", kMaxNesting));
+}
+
 Error Parser::fail_at(int line, std::string_view message) const {
   return template_error(ErrorCode::kCorrupt, name_, line, message);
 }
 
 Error Parser::unsupported(std::string_view what) const {
-  return template_error(ErrorCode::kUnsupported, name_, current().line, what);
+  return template_error(ErrorCode::kUnsupported, name_, current().line, fmt::format("{} not supported here", what));
+}
+
+int Parser::symbol(const std::string& name) {
+  const auto [it, is_new] = symbols_.try_emplace(name, static_cast<int>(symbols_.size()));
+  if (is_new) template_.names.push_back(name);
+  return it->second;
 }
 
 std::unique_ptr<Stmt> Parser::new_statement(StmtKind kind) const {
@@ -71,8 +83,6 @@ std::unique_ptr<Stmt> Parser::new_statement(StmtKind kind) const {
   node->line = current().line;
   return node;
 }
-
-Result<Block> Parser::run() { return subparse({}); }
 
 Result<Block> Parser::subparse(Names end_names) {
   Block body;
@@ -85,7 +95,6 @@ Result<Block> Parser::subparse(Names end_names) {
     if (current().kind == TokenKind::kData) {
       ExprPtr data = make(ExprKind::kString, current().line);
       data->name = advance().text;
-      data->constant = -1;
       add(std::move(data));
     } else if (current().kind == TokenKind::kVariableBegin) {
       advance();
@@ -106,7 +115,8 @@ Result<Block> Parser::subparse(Names end_names) {
 }
 
 Result<Block> Parser::statements(Names end_names, bool drop_end) {
-  GALAGO_TRY(const Nesting nesting, Nesting::enter(*this));
+  const Nested nested(*this);
+  GALAGO_CHECK(check_nesting());
   skip_operator(":");
   GALAGO_CHECK(expect_kind(TokenKind::kBlockEnd, "the end of the statement block"));
   GALAGO_TRY(Block body, subparse(end_names));
@@ -117,52 +127,50 @@ Result<Block> Parser::statements(Names end_names, bool drop_end) {
   return body;
 }
 
+Status Parser::parse_body(Stmt& node, std::string_view end) {
+  GALAGO_TRY(auto body, statements(std::span(&end, 1), true));
+  node.bodies.push_back(std::move(body));
+  return {};
+}
+
 Result<std::unique_ptr<Stmt>> Parser::statement() {
-  if (current().kind != TokenKind::kName)
+  if (current().kind != TokenKind::kName) {
     return fail(fmt::format("expected a tag's name, got {}", describe(current())));
+  }
   const std::string& tag = current().text;
   if (tag == "for") return parse_for();
   if (tag == "if") return parse_if();
   if (tag == "set") return parse_set();
-  if (tag == "with") return parse_with();
   if (tag == "macro") return parse_macro();
-  if (tag == "call") return parse_call_block();
   if (tag == "filter") return parse_filter_block();
   if (tag == "generation") return parse_generation();
-  if (tag == "print") return parse_print();
   if (tag == "break" || tag == "continue") {
     auto node = new_statement(tag == "break" ? StmtKind::kBreak : StmtKind::kContinue);
     advance();
     return node;
   }
-  constexpr std::array<std::string_view, 6> kOther = {"include", "import", "from", "extends", "block", "autoescape"};
-  if (is_any(current(), kOther)) {
-    return unsupported(
-        fmt::format("the tag '{}' is not supported: a chat template is one file without inheritance", tag));
-  }
+  constexpr std::array<std::string_view, 9> kOther = {"include",    "import", "from", "extends", "block",
+                                                      "autoescape", "call",   "with", "print"};
+  if (is_any(current(), kOther)) return unsupported(fmt::format("the tag '{}' is", tag));
   return fail(fmt::format("unknown tag '{}'", tag));
 }
 
 Result<std::unique_ptr<Stmt>> Parser::parse_for() {
   auto node = new_statement(StmtKind::kFor);
   advance();
-  GALAGO_TRY(auto variable, target("in", false));
-  node->targets.push_back(std::move(variable));
+  GALAGO_TRY(node->target, parse_target("in", false));
   GALAGO_CHECK(expect_name("in"));
   GALAGO_TRY(auto iterable, parse_tuple({.with_condition = false, .end_name = "recursive"}));
   node->exprs.push_back(std::move(iterable));
   if (skip_name("if")) {
-    GALAGO_TRY(node->test, expression());
+    GALAGO_TRY(node->value, expression());
   }
-  node->recursive = skip_name("recursive");
+  if (current().is_name("recursive")) return unsupported("a recursive loop is");
   constexpr std::array<std::string_view, 2> kEnds = {"endfor", "else"};
   GALAGO_TRY(auto body, statements(kEnds, false));
   node->bodies.push_back(std::move(body));
   if (advance().text != "endfor") {
-    node->has_otherwise = true;
     GALAGO_TRY(node->otherwise, statements(std::span(kEnds).first(1), true));
-    // An empty else is none.
-    node->has_otherwise = !node->otherwise.empty();
   }
   return node;
 }
@@ -179,7 +187,6 @@ Result<std::unique_ptr<Stmt>> Parser::parse_if() {
     const std::string end = advance().text;
     if (end == "elif") continue;
     if (end == "else") {
-      node->has_otherwise = true;
       GALAGO_TRY(node->otherwise, statements(std::span(kEnds).last(1), true));
     }
     return node;
@@ -189,81 +196,38 @@ Result<std::unique_ptr<Stmt>> Parser::parse_if() {
 Result<std::unique_ptr<Stmt>> Parser::parse_set() {
   auto node = new_statement(StmtKind::kSet);
   advance();
-  GALAGO_TRY(auto variable, target({}, true));
-  node->targets.push_back(std::move(variable));
+  GALAGO_TRY(node->target, parse_target({}, true));
   if (skip_operator("=")) {
     GALAGO_TRY(node->value, parse_tuple({}));
     return node;
   }
   node->kind = StmtKind::kSetBlock;
   GALAGO_TRY(node->value, parse_filters(nullptr, false));
-  constexpr std::array<std::string_view, 1> kEnds = {"endset"};
-  GALAGO_TRY(auto body, statements(kEnds, true));
-  node->bodies.push_back(std::move(body));
+  GALAGO_CHECK(parse_body(*node, "endset"));
   return node;
-}
-
-Result<std::unique_ptr<Stmt>> Parser::parse_with() {
-  auto node = new_statement(StmtKind::kWith);
-  advance();
-  while (current().kind != TokenKind::kBlockEnd) {
-    if (!node->targets.empty()) GALAGO_CHECK(expect_operator(","));
-    GALAGO_TRY(auto variable, target({}, false));
-    node->targets.push_back(std::move(variable));
-    GALAGO_CHECK(expect_operator("="));
-    GALAGO_TRY(auto value, expression());
-    node->exprs.push_back(std::move(value));
-  }
-  constexpr std::array<std::string_view, 1> kEnds = {"endwith"};
-  GALAGO_TRY(auto body, statements(kEnds, true));
-  node->bodies.push_back(std::move(body));
-  return node;
-}
-
-Status Parser::parse_signature(Function& function) {
-  GALAGO_CHECK(expect_operator("("));
-  while (!current().is_operator(")")) {
-    if (!function.parameters.empty()) GALAGO_CHECK(expect_operator(","));
-    GALAGO_TRY(auto parameter, name_target());
-    const auto& known = function.parameters;
-    if (std::find(known.begin(), known.end(), parameter->name) != known.end()) {
-      return fail(fmt::format("the parameter '{}' is declared twice", parameter->name));
-    }
-    if (skip_operator("=")) {
-      GALAGO_TRY(auto value, expression());
-      function.defaults.push_back(std::move(value));
-    } else if (!function.defaults.empty()) {
-      return fail("a parameter without a default follows one with a default");
-    }
-    function.parameters.push_back(std::move(parameter->name));
-  }
-  return expect_operator(")");
 }
 
 Result<std::unique_ptr<Stmt>> Parser::parse_macro() {
   auto node = new_statement(StmtKind::kMacro);
   advance();
-  GALAGO_TRY(auto name, name_target());
-  node->name = std::move(name->name);
-  node->function = std::make_unique<Function>();
-  GALAGO_CHECK(parse_signature(*node->function));
-  constexpr std::array<std::string_view, 1> kEnds = {"endmacro"};
-  GALAGO_TRY(auto body, statements(kEnds, true));
-  node->bodies.push_back(std::move(body));
-  return node;
-}
-
-Result<std::unique_ptr<Stmt>> Parser::parse_call_block() {
-  auto node = new_statement(StmtKind::kCallBlock);
-  advance();
-  node->name = "caller";
-  node->function = std::make_unique<Function>();
-  if (current().is_operator("(")) GALAGO_CHECK(parse_signature(*node->function));
-  GALAGO_TRY(node->value, expression());
-  if (node->value->kind != ExprKind::kCall) return fail_at(node->line, "a call block needs a call");
-  constexpr std::array<std::string_view, 1> kEnds = {"endcall"};
-  GALAGO_TRY(auto body, statements(kEnds, true));
-  node->bodies.push_back(std::move(body));
+  GALAGO_TRY(node->target, name_target());
+  GALAGO_CHECK(expect_operator("("));
+  while (!current().is_operator(")")) {
+    if (!node->names.empty()) GALAGO_CHECK(expect_operator(","));
+    GALAGO_TRY(auto parameter, name_target());
+    for (const ExprPtr& known : node->names) {
+      if (known->name == parameter->name) return fail(fmt::format("the parameter '{}' is declared twice", known->name));
+    }
+    if (skip_operator("=")) {
+      GALAGO_TRY(auto value, expression());
+      node->exprs.push_back(std::move(value));
+    } else if (!node->exprs.empty()) {
+      return fail("a parameter without a default follows one with a default");
+    }
+    node->names.push_back(std::move(parameter));
+  }
+  GALAGO_CHECK(expect_operator(")"));
+  GALAGO_CHECK(parse_body(*node, "endmacro"));
   return node;
 }
 
@@ -271,43 +235,29 @@ Result<std::unique_ptr<Stmt>> Parser::parse_filter_block() {
   auto node = new_statement(StmtKind::kFilterBlock);
   advance();
   GALAGO_TRY(node->value, parse_filters(nullptr, true));
-  constexpr std::array<std::string_view, 1> kEnds = {"endfilter"};
-  GALAGO_TRY(auto body, statements(kEnds, true));
-  node->bodies.push_back(std::move(body));
+  GALAGO_CHECK(parse_body(*node, "endfilter"));
   return node;
 }
 
+// transformers' mark of what the assistant wrote.
 Result<std::unique_ptr<Stmt>> Parser::parse_generation() {
   auto node = new_statement(StmtKind::kGeneration);
   advance();
-  node->name = "caller";
-  node->function = std::make_unique<Function>();
-  constexpr std::array<std::string_view, 1> kEnds = {"endgeneration"};
-  GALAGO_TRY(auto body, statements(kEnds, true));
-  node->bodies.push_back(std::move(body));
+  GALAGO_CHECK(parse_body(*node, "endgeneration"));
   return node;
 }
 
-Result<std::unique_ptr<Stmt>> Parser::parse_print() {
-  auto node = new_statement(StmtKind::kOutput);
-  advance();
-  while (current().kind != TokenKind::kBlockEnd) {
-    if (!node->exprs.empty()) GALAGO_CHECK(expect_operator(","));
-    GALAGO_TRY(auto value, expression());
-    node->exprs.push_back(std::move(value));
-  }
-  return node;
+Result<Template> Parser::run() {
+  template_.loop_symbol = symbol("loop");
+  GALAGO_TRY(template_.body, subparse({}));
+  template_.name = std::string(name_);
+  GALAGO_CHECK(check_template(template_));
+  return std::move(template_);
 }
 
 Result<Template> parse_template(std::string_view source, std::string name) {
   GALAGO_TRY(auto tokens, tokenize(source, name));
-  Parser parser(std::move(tokens), name);
-  GALAGO_TRY(Block body, parser.run());
-  Template result;
-  result.name = std::move(name);
-  result.body = std::move(body);
-  result.constants = parser.constants();
-  return result;
+  return Parser(std::move(tokens), name).run();
 }
 
 }  // namespace galago::text::jinja

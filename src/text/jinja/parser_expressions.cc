@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "text/jinja/parser.h"
-#include "text/jinja/parser_nesting.h"
 
 namespace galago::text::jinja {
 
@@ -26,6 +25,21 @@ constexpr std::array<NamedCompare, 6> kCompareOperators = {{{"==", CompareOp::kE
                                                             {">", CompareOp::kGreater},
                                                             {">=", CompareOp::kGreaterEqual}}};
 
+struct Chained {
+  int level;
+  std::string_view text;
+  ExprKind kind;
+};
+constexpr std::array<Chained, 9> kChained = {{{0, "or", ExprKind::kOr},
+                                              {1, "and", ExprKind::kAnd},
+                                              {2, "+", ExprKind::kAdd},
+                                              {2, "-", ExprKind::kSubtract},
+                                              {3, "*", ExprKind::kMultiply},
+                                              {3, "/", ExprKind::kDivide},
+                                              {3, "//", ExprKind::kFloorDivide},
+                                              {3, "%", ExprKind::kModulo},
+                                              {4, "**", ExprKind::kPower}}};
+
 }  // namespace
 
 ExprPtr Parser::make(ExprKind kind, int line) const {
@@ -35,21 +49,19 @@ ExprPtr Parser::make(ExprKind kind, int line) const {
   return node;
 }
 
-Status Parser::measure(Expr& node) const {
+Result<ExprPtr> Parser::measured(ExprPtr node) const {
   int height = 0;
   const auto see = [&height](const ExprPtr& child) {
     if (child) height = std::max(height, child->height);
   };
-  for (const ExprPtr& child : node.children) see(child);
-  if (node.call) {
-    for (const ExprPtr& child : node.call->positional) see(child);
-    for (const auto& [name, child] : node.call->keyword) see(child);
-    see(node.call->rest);
-    see(node.call->rest_keywords);
+  for (const ExprPtr& child : node->children) see(child);
+  if (node->call) {
+    for (const ExprPtr& child : node->call->positional) see(child);
+    for (const auto& [name, child] : node->call->keyword) see(child);
   }
-  node.height = height + 1;
-  if (node.height <= kMaxHeight) return {};
-  return template_error(ErrorCode::kOutOfRange, name_, node.line,
+  node->height = height + 1;
+  if (node->height <= kMaxHeight) return node;
+  return template_error(ErrorCode::kOutOfRange, name_, node->line,
                         fmt::format("an expression of more than {} nested operations", kMaxHeight));
 }
 
@@ -57,159 +69,104 @@ Result<ExprPtr> Parser::join(ExprKind kind, int line, ExprPtr left, ExprPtr righ
   ExprPtr node = make(kind, line);
   node->children.push_back(std::move(left));
   if (right) node->children.push_back(std::move(right));
-  GALAGO_CHECK(measure(*node));
-  return node;
+  return measured(std::move(node));
 }
 
 Result<ExprPtr> Parser::expression(bool with_condition) {
-  GALAGO_TRY(const Nesting nesting, Nesting::enter(*this));
+  const Nested nested(*this);
+  GALAGO_CHECK(check_nesting());
   int line = current().line;
-  GALAGO_TRY(ExprPtr node, parse_or());
+  GALAGO_TRY(ExprPtr node, parse_chain(0));
   while (with_condition && skip_name("if")) {
-    GALAGO_TRY(ExprPtr test, parse_or());
-    ExprPtr otherwise;
-    if (skip_name("else")) {
-      GALAGO_TRY(otherwise, expression());
-    }
     ExprPtr condition = make(ExprKind::kCondition, line);
-    condition->children.push_back(std::move(test));
-    condition->children.push_back(std::move(node));
-    condition->children.push_back(std::move(otherwise));
-    GALAGO_CHECK(measure(*condition));
-    node = std::move(condition);
+    condition->children.resize(3);
+    condition->children[1] = std::move(node);
+    GALAGO_TRY(condition->children[0], parse_chain(0));
+    if (skip_name("else")) {
+      GALAGO_TRY(condition->children[2], expression());
+    }
+    GALAGO_TRY(node, measured(std::move(condition)));
     line = current().line;
   }
   return node;
 }
 
-Result<ExprPtr> Parser::parse_or() {
+// Operators that group from the left, from the loosest to the tightest; between two levels stand others.
+Result<ExprPtr> Parser::parse_chain(int level) {
+  const auto operand = [this, level]() -> Result<ExprPtr> {
+    switch (level) {
+      case 0: return parse_chain(1);
+      case 1: return parse_not();
+      case 2: return parse_concat();
+      case 3: return parse_chain(4);
+      default: return parse_unary(true);
+    }
+  };
   int line = current().line;
-  GALAGO_TRY(ExprPtr left, parse_and());
-  while (skip_name("or")) {
-    GALAGO_TRY(ExprPtr right, parse_and());
-    GALAGO_TRY(left, join(ExprKind::kOr, line, std::move(left), std::move(right)));
+  GALAGO_TRY(ExprPtr left, operand());
+  while (true) {
+    const Token& token = current();
+    const auto* known = std::find_if(kChained.begin(), kChained.end(), [&](const Chained& c) {
+      return c.level == level && token.text == c.text &&
+             token.kind == (level < 2 ? TokenKind::kName : TokenKind::kOperator);
+    });
+    if (known == kChained.end()) return left;
+    advance();
+    GALAGO_TRY(ExprPtr right, operand());
+    GALAGO_TRY(left, join(known->kind, line, std::move(left), std::move(right)));
     line = current().line;
   }
-  return left;
-}
-
-Result<ExprPtr> Parser::parse_and() {
-  int line = current().line;
-  GALAGO_TRY(ExprPtr left, parse_not());
-  while (skip_name("and")) {
-    GALAGO_TRY(ExprPtr right, parse_not());
-    GALAGO_TRY(left, join(ExprKind::kAnd, line, std::move(left), std::move(right)));
-    line = current().line;
-  }
-  return left;
 }
 
 Result<ExprPtr> Parser::parse_not() {
   if (!current().is_name("not")) return parse_compare();
-  GALAGO_TRY(const Nesting nesting, Nesting::enter(*this));
+  const Nested nested(*this);
+  GALAGO_CHECK(check_nesting());
   const int line = advance().line;
   GALAGO_TRY(ExprPtr operand, parse_not());
   return join(ExprKind::kNot, line, std::move(operand), nullptr);
 }
 
 Result<ExprPtr> Parser::parse_compare() {
-  const int line = current().line;
-  GALAGO_TRY(ExprPtr first, parse_sum());
-  ExprPtr node;
+  ExprPtr node = make(ExprKind::kCompare, current().line);
   while (true) {
-    CompareOp op{};
+    GALAGO_TRY(ExprPtr operand, parse_chain(2));
+    node->children.push_back(std::move(operand));
     const auto* known = std::find_if(kCompareOperators.begin(), kCompareOperators.end(),
                                      [this](const NamedCompare& c) { return current().is_operator(c.text); });
     if (known != kCompareOperators.end()) {
-      op = known->op;
+      node->operators.push_back(known->op);
       advance();
     } else if (skip_name("in")) {
-      op = CompareOp::kIn;
+      node->operators.push_back(CompareOp::kIn);
     } else if (current().is_name("not") && ahead().is_name("in")) {
-      op = CompareOp::kNotIn;
+      node->operators.push_back(CompareOp::kNotIn);
       advance();
       advance();
+    } else if (node->operators.empty()) {
+      return std::move(node->children[0]);
     } else {
-      break;
+      return measured(std::move(node));
     }
-    if (!node) {
-      node = make(ExprKind::kCompare, line);
-      node->children.push_back(std::move(first));
-    }
-    GALAGO_TRY(ExprPtr operand, parse_sum());
-    node->operators.push_back(op);
-    node->children.push_back(std::move(operand));
   }
-  if (!node) return first;
-  GALAGO_CHECK(measure(*node));
-  return node;
-}
-
-Result<ExprPtr> Parser::parse_sum() {
-  int line = current().line;
-  GALAGO_TRY(ExprPtr left, parse_concat());
-  while (current().is_operator("+") || current().is_operator("-")) {
-    const ExprKind kind = advance().text == "+" ? ExprKind::kAdd : ExprKind::kSubtract;
-    GALAGO_TRY(ExprPtr right, parse_concat());
-    GALAGO_TRY(left, join(kind, line, std::move(left), std::move(right)));
-    line = current().line;
-  }
-  return left;
 }
 
 Result<ExprPtr> Parser::parse_concat() {
-  const int line = current().line;
-  GALAGO_TRY(ExprPtr first, parse_product());
-  if (!current().is_operator("~")) return first;
-  ExprPtr node = make(ExprKind::kConcat, line);
-  node->children.push_back(std::move(first));
-  while (skip_operator("~")) {
-    GALAGO_TRY(ExprPtr next, parse_product());
-    node->children.push_back(std::move(next));
-  }
-  GALAGO_CHECK(measure(*node));
-  return node;
-}
-
-Result<ExprPtr> Parser::parse_product() {
-  int line = current().line;
-  GALAGO_TRY(ExprPtr left, parse_power());
-  while (true) {
-    ExprKind kind{};
-    if (current().is_operator("*")) {
-      kind = ExprKind::kMultiply;
-    } else if (current().is_operator("/")) {
-      kind = ExprKind::kDivide;
-    } else if (current().is_operator("//")) {
-      kind = ExprKind::kFloorDivide;
-    } else if (current().is_operator("%")) {
-      kind = ExprKind::kModulo;
-    } else {
-      return left;
-    }
-    advance();
-    GALAGO_TRY(ExprPtr right, parse_power());
-    GALAGO_TRY(left, join(kind, line, std::move(left), std::move(right)));
-    line = current().line;
-  }
-}
-
-Result<ExprPtr> Parser::parse_power() {
-  int line = current().line;
-  GALAGO_TRY(ExprPtr left, parse_unary(true));
-  while (skip_operator("**")) {
-    GALAGO_TRY(ExprPtr right, parse_unary(true));
-    GALAGO_TRY(left, join(ExprKind::kPower, line, std::move(left), std::move(right)));
-    line = current().line;
-  }
-  return left;
+  ExprPtr node = make(ExprKind::kConcat, current().line);
+  do {
+    GALAGO_TRY(ExprPtr operand, parse_chain(3));
+    node->children.push_back(std::move(operand));
+  } while (skip_operator("~"));
+  if (node->children.size() == 1) return std::move(node->children[0]);
+  return measured(std::move(node));
 }
 
 Result<ExprPtr> Parser::parse_unary(bool with_filter) {
   const int line = current().line;
   ExprPtr node;
   if (current().is_operator("-") || current().is_operator("+")) {
-    GALAGO_TRY(const Nesting nesting, Nesting::enter(*this));
+    const Nested nested(*this);
+    GALAGO_CHECK(check_nesting());
     const ExprKind kind = advance().text == "-" ? ExprKind::kNegate : ExprKind::kPlus;
     GALAGO_TRY(ExprPtr operand, parse_unary(false));
     GALAGO_TRY(node, join(kind, line, std::move(operand), nullptr));
@@ -231,6 +188,7 @@ Result<ExprPtr> Parser::parse_primary(bool with_namespace) {
       if (token.text == "none" || token.text == "None") return make(ExprKind::kNone, token.line);
       ExprPtr node = make(ExprKind::kName, token.line);
       node->name = token.text;
+      node->symbol = symbol(token.text);
       if (!with_namespace || !current().is_operator(".")) return node;
       advance();
       if (current().kind != TokenKind::kName) return fail(fmt::format("expected a name, got {}", describe(current())));
@@ -243,7 +201,7 @@ Result<ExprPtr> Parser::parse_primary(bool with_namespace) {
     case TokenKind::kString: {
       ExprPtr node = make(ExprKind::kString, token.line);
       while (current().kind == TokenKind::kString) node->name += advance().text;
-      node->constant = constants_++;
+      node->symbol = template_.constants++;
       return node;
     }
     case TokenKind::kInteger:
@@ -267,7 +225,8 @@ Result<ExprPtr> Parser::parse_primary(bool with_namespace) {
 }
 
 Result<ExprPtr> Parser::parse_tuple(const TupleRules& rules) {
-  GALAGO_TRY(const Nesting nesting, Nesting::enter(*this));
+  const Nested nested(*this);
+  GALAGO_CHECK(check_nesting());
   int line = current().line;
   std::vector<ExprPtr> items;
   bool is_tuple = false;
@@ -278,7 +237,7 @@ Result<ExprPtr> Parser::parse_tuple(const TupleRules& rules) {
         (!rules.end_name.empty() && token.is_name(rules.end_name))) {
       break;
     }
-    GALAGO_TRY(ExprPtr item, rules.simplified ? parse_primary(rules.with_namespace) : expression(rules.with_condition));
+    GALAGO_TRY(ExprPtr item, rules.is_target ? parse_primary(rules.with_namespace) : expression(rules.with_condition));
     items.push_back(std::move(item));
     if (!current().is_operator(",")) break;
     is_tuple = true;
@@ -290,8 +249,7 @@ Result<ExprPtr> Parser::parse_tuple(const TupleRules& rules) {
   }
   ExprPtr node = make(ExprKind::kTuple, line);
   node->children = std::move(items);
-  GALAGO_CHECK(measure(*node));
-  return node;
+  return measured(std::move(node));
 }
 
 Result<ExprPtr> Parser::parse_list() {
@@ -303,8 +261,7 @@ Result<ExprPtr> Parser::parse_list() {
     node->children.push_back(std::move(item));
   }
   advance();
-  GALAGO_CHECK(measure(*node));
-  return node;
+  return measured(std::move(node));
 }
 
 Result<ExprPtr> Parser::parse_dict() {
@@ -319,8 +276,7 @@ Result<ExprPtr> Parser::parse_dict() {
     node->children.push_back(std::move(value));
   }
   advance();
-  GALAGO_CHECK(measure(*node));
-  return node;
+  return measured(std::move(node));
 }
 
 Result<ExprPtr> Parser::parse_postfix(ExprPtr node) {
@@ -356,7 +312,6 @@ Result<ExprPtr> Parser::parse_subscript(ExprPtr node) {
     if (attribute.kind == TokenKind::kName) {
       GALAGO_TRY(ExprPtr access, join(ExprKind::kGetAttr, token.line, std::move(node), nullptr));
       access->name = attribute.text;
-      access->constant = constants_++;
       return access;
     }
     if (attribute.kind != TokenKind::kInteger) return fail_at(attribute.line, "expected a name or a number after '.'");
@@ -364,21 +319,10 @@ Result<ExprPtr> Parser::parse_subscript(ExprPtr node) {
     index->integer = attribute.integer;
     return join(ExprKind::kGetItem, token.line, std::move(node), std::move(index));
   }
-  std::vector<ExprPtr> items;
-  while (!current().is_operator("]")) {
-    if (!items.empty()) GALAGO_CHECK(expect_operator(","));
-    GALAGO_TRY(ExprPtr item, parse_subscribed());
-    items.push_back(std::move(item));
-  }
-  advance();
-  if (items.size() == 1) return join(ExprKind::kGetItem, token.line, std::move(node), std::move(items[0]));
-  if (std::any_of(items.begin(), items.end(), [](const ExprPtr& e) { return e->kind == ExprKind::kSlice; })) {
-    return unsupported("a subscript with several slices is not supported");
-  }
-  ExprPtr tuple = make(ExprKind::kTuple, token.line);
-  tuple->children = std::move(items);
-  GALAGO_CHECK(measure(*tuple));
-  return join(ExprKind::kGetItem, token.line, std::move(node), std::move(tuple));
+  GALAGO_TRY(ExprPtr key, parse_subscribed());
+  if (current().is_operator(",")) return unsupported("a subscript with a comma is");
+  GALAGO_CHECK(expect_operator("]"));
+  return join(ExprKind::kGetItem, token.line, std::move(node), std::move(key));
 }
 
 Result<ExprPtr> Parser::parse_subscribed() {
@@ -397,8 +341,7 @@ Result<ExprPtr> Parser::parse_subscribed() {
   if (skip_operator(":") && !ends()) {
     GALAGO_TRY(slice->children[2], expression());
   }
-  GALAGO_CHECK(measure(*slice));
-  return slice;
+  return measured(std::move(slice));
 }
 
 Result<ExprPtr> Parser::parse_call(ExprPtr node) {
@@ -407,15 +350,13 @@ Result<ExprPtr> Parser::parse_call(ExprPtr node) {
   ExprPtr call = make(ExprKind::kCall, line);
   call->children.push_back(std::move(node));
   call->call = std::move(arguments);
-  GALAGO_CHECK(measure(*call));
-  return call;
+  return measured(std::move(call));
 }
 
 Result<std::unique_ptr<CallArguments>> Parser::parse_call_arguments() {
   const int line = current().line;
   GALAGO_CHECK(expect_operator("("));
   auto arguments = std::make_unique<CallArguments>();
-  const auto misplaced = [&] { return fail_at(line, "an argument stands where it may not in this call"); };
   bool any = false;
   while (!current().is_operator(")")) {
     if (any) {
@@ -423,14 +364,8 @@ Result<std::unique_ptr<CallArguments>> Parser::parse_call_arguments() {
       if (current().is_operator(")")) break;
     }
     any = true;
-    if (skip_operator("*")) {
-      if (arguments->rest || arguments->rest_keywords) return misplaced();
-      GALAGO_TRY(arguments->rest, expression());
-    } else if (skip_operator("**")) {
-      if (arguments->rest_keywords) return misplaced();
-      GALAGO_TRY(arguments->rest_keywords, expression());
-    } else if (current().kind == TokenKind::kName && ahead().is_operator("=")) {
-      if (arguments->rest_keywords) return misplaced();
+    if (current().is_operator("*") || current().is_operator("**")) return unsupported("an argument with a star is");
+    if (current().kind == TokenKind::kName && ahead().is_operator("=")) {
       std::string key = advance().text;
       advance();
       for (const auto& [known, value] : arguments->keyword) {
@@ -439,7 +374,7 @@ Result<std::unique_ptr<CallArguments>> Parser::parse_call_arguments() {
       GALAGO_TRY(ExprPtr value, expression());
       arguments->keyword.emplace_back(std::move(key), std::move(value));
     } else {
-      if (arguments->rest || arguments->rest_keywords || !arguments->keyword.empty()) return misplaced();
+      if (!arguments->keyword.empty()) return fail_at(line, "a positional argument follows one with a name");
       GALAGO_TRY(ExprPtr value, expression());
       arguments->positional.push_back(std::move(value));
     }
@@ -469,8 +404,7 @@ Result<ExprPtr> Parser::parse_filters(ExprPtr node, bool start_inline) {
       GALAGO_TRY(filter->call, parse_call_arguments());
     }
     filter->children.push_back(std::move(node));
-    GALAGO_CHECK(measure(*filter));
-    node = std::move(filter);
+    GALAGO_TRY(node, measured(std::move(filter)));
   }
   return node;
 }
@@ -494,7 +428,7 @@ Result<ExprPtr> Parser::parse_test(ExprPtr node) {
     test->call->positional.push_back(std::move(argument));
   }
   test->children.push_back(std::move(node));
-  GALAGO_CHECK(measure(*test));
+  GALAGO_TRY(test, measured(std::move(test)));
   if (!negated) return test;
   return join(ExprKind::kNot, line, std::move(test), nullptr);
 }
@@ -513,8 +447,8 @@ Status Parser::check_target(const Expr& node) const {
   return fail_at(node.line, "cannot assign to this expression");
 }
 
-Result<ExprPtr> Parser::target(std::string_view end_name, bool with_namespace) {
-  GALAGO_TRY(ExprPtr node, parse_tuple({.simplified = true, .with_namespace = with_namespace, .end_name = end_name}));
+Result<ExprPtr> Parser::parse_target(std::string_view end_name, bool with_namespace) {
+  GALAGO_TRY(ExprPtr node, parse_tuple({.is_target = true, .with_namespace = with_namespace, .end_name = end_name}));
   GALAGO_CHECK(check_target(*node));
   return node;
 }
@@ -523,6 +457,7 @@ Result<ExprPtr> Parser::name_target() {
   if (current().kind != TokenKind::kName) return fail(fmt::format("expected a name, got {}", describe(current())));
   ExprPtr node = make(ExprKind::kName, current().line);
   node->name = advance().text;
+  node->symbol = symbol(node->name);
   GALAGO_CHECK(check_target(*node));
   return node;
 }

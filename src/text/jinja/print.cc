@@ -10,51 +10,6 @@ namespace galago::text::jinja {
 
 namespace {
 
-Status append_items(Runtime& runtime, const std::vector<Value>& items, std::string& out) {
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i != 0) out += ", ";
-    GALAGO_CHECK(append_repr(runtime, items[i], out));
-  }
-  return {};
-}
-
-Status append_entries(Runtime& runtime, const DictObject& dict, std::string& out) {
-  out += '{';
-  for (std::size_t i = 0; i < dict.entries().size(); ++i) {
-    if (i != 0) out += ", ";
-    GALAGO_CHECK(append_repr(runtime, dict.entries()[i].first, out));
-    out += ": ";
-    GALAGO_CHECK(append_repr(runtime, dict.entries()[i].second, out));
-  }
-  out += '}';
-  return {};
-}
-
-Status append_view(Runtime& runtime, const Value& view, std::string& out) {
-  out += type_name(view);
-  out += "([";
-  GALAGO_TRY(const auto items, to_vector(runtime, view));
-  GALAGO_CHECK(append_items(runtime, items, out));
-  out += "])";
-  return {};
-}
-
-Status append_namespace(Runtime& runtime, const NamespaceObject& object, std::string& out) {
-  out += "<Namespace {";
-  // A copy: printing runs nothing that could change the attributes, but they may refer to the namespace itself.
-  bool first = true;
-  for (const auto& [name, value] : object.attributes()) {
-    if (!first) out += ", ";
-    first = false;
-    out += repr_string(name) + ": ";
-    GALAGO_CHECK(append_repr(runtime, value, out));
-  }
-  out += "}>";
-  return {};
-}
-
-}  // namespace
-
 std::string repr_string(std::string_view text) {
   const bool double_quotes = text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
   const char quote = double_quotes ? '"' : '\'';
@@ -84,6 +39,41 @@ std::string repr_string(std::string_view text) {
   return out;
 }
 
+Status append_items(Runtime& runtime, const std::vector<Value>& items, std::string& out) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i != 0) out += ", ";
+    GALAGO_CHECK(append_repr(runtime, items[i], out));
+  }
+  return {};
+}
+
+Status append_entries(Runtime& runtime, const DictObject& dict, std::string& out) {
+  out += '{';
+  for (std::size_t i = 0; i < dict.entries().size(); ++i) {
+    if (i != 0) out += ", ";
+    GALAGO_CHECK(append_repr(runtime, dict.entries()[i].first, out));
+    out += ": ";
+    GALAGO_CHECK(append_repr(runtime, dict.entries()[i].second, out));
+  }
+  out += '}';
+  return {};
+}
+
+Status append_namespace(Runtime& runtime, const NamespaceObject& object, std::string& out) {
+  out += "<Namespace {";
+  bool first = true;
+  for (const auto& [name, value] : object.attributes()) {
+    if (!first) out += ", ";
+    first = false;
+    out += repr_string(name) + ": ";
+    GALAGO_CHECK(append_repr(runtime, value, out));
+  }
+  out += "}>";
+  return {};
+}
+
+}  // namespace
+
 Status append_str(Runtime& runtime, const Value& value, std::string& out) {
   switch (value.kind()) {
     case Kind::kUndefined: return {};
@@ -93,10 +83,8 @@ Status append_str(Runtime& runtime, const Value& value, std::string& out) {
 }
 
 Status append_repr(Runtime& runtime, const Value& value, std::string& out) {
-  GALAGO_CHECK(runtime.step_bytes(static_cast<std::int64_t>(out.size()) & 63));
-  if (static_cast<std::int64_t>(out.size()) > runtime.budget().max_string) {
-    return runtime.limit("a text is longer than the limit of {} bytes", runtime.budget().max_string);
-  }
+  GALAGO_CHECK(runtime.step());
+  GALAGO_CHECK(runtime.check_size(out.size()));
   const Runtime::Depth depth(runtime);
   GALAGO_CHECK(runtime.check_depth());
   switch (value.kind()) {
@@ -107,7 +95,7 @@ Status append_repr(Runtime& runtime, const Value& value, std::string& out) {
     case Kind::kInt: out += std::to_string(value.as_int()); return {};
     case Kind::kFloat: out += float_repr(value.as_float()); return {};
     case Kind::kString:
-      GALAGO_CHECK(runtime.step(static_cast<std::int64_t>(value.text().size()) / 16));
+      GALAGO_CHECK(runtime.step_over(value.text()));
       out += value.is_markup() ? "Markup(" + repr_string(value.text()) + ")" : repr_string(value.text());
       return {};
     case Kind::kList:
@@ -122,13 +110,12 @@ Status append_repr(Runtime& runtime, const Value& value, std::string& out) {
       return {};
     case Kind::kDict: return append_entries(runtime, value.dict(), out);
     case Kind::kNamespace: return append_namespace(runtime, value.name_space(), out);
-    case Kind::kRange: {
-      const RangeObject& range = value.range();
-      out += fmt::format("range({}, {}", range.start, range.stop);
-      out += range.step == 1 ? ")" : fmt::format(", {})", range.step);
+    case Kind::kRange: out += value.sequence().label(); return {};
+    case Kind::kView:
+      out += value.sequence().label() + "([";
+      GALAGO_CHECK(append_items(runtime, value.items(), out));
+      out += "])";
       return {};
-    }
-    case Kind::kView: return append_view(runtime, value, out);
     case Kind::kLoop: {
       GALAGO_TRY(const std::int64_t count, value.loop().length(runtime));
       out += fmt::format("<LoopContext {}/{}>", value.loop().index0() + 1, count);
@@ -140,11 +127,9 @@ Status append_repr(Runtime& runtime, const Value& value, std::string& out) {
         return {};
       }
       break;
-    case Kind::kIterator:
-    case Kind::kCycler:
-    case Kind::kJoiner: break;
+    case Kind::kIterator: break;
   }
-  return runtime.unsupported("a {} cannot be printed", type_name(value));
+  return runtime.unsupported(fmt::format("a {} cannot be printed", type_name(value)));
 }
 
 Result<std::string> to_str(Runtime& runtime, const Value& value) {

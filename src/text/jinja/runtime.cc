@@ -1,10 +1,11 @@
 #include "text/jinja/runtime.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "base/try.h"
 #include "text/jinja/builtins.h"
-#include "text/jinja/lexer.h"
 #include "text/jinja/operations.h"
 #include "text/unicode.h"
 
@@ -24,8 +25,7 @@ Runtime::Runtime(const Template& tree, const TemplateLimits& limits, const Clock
 
 Runtime::~Runtime() {
   for (const auto& object : namespaces_) object->clear();
-  for (const auto& frame : frames_) frame->clear();
-  for (const auto& loop : loops_) loop->clear();
+  for (const auto& scope : scopes_) scope->clear();
 }
 
 void Runtime::set_variable(std::string name, Value value) {
@@ -35,12 +35,6 @@ void Runtime::set_variable(std::string name, Value value) {
 Value Runtime::string(std::string text, bool markup) {
   return make<StringObject>(Kind::kString, std::move(text), markup);
 }
-
-Value Runtime::list(std::vector<Value> items) { return make<SequenceObject>(Kind::kList, std::move(items)); }
-
-Value Runtime::tuple(std::vector<Value> items) { return make<SequenceObject>(Kind::kTuple, std::move(items)); }
-
-Value Runtime::undefined(std::string message) { return make<UndefinedObject>(Kind::kUndefined, std::move(message)); }
 
 Value Runtime::make_namespace() {
   namespaces_.push_back(make_ref<NamespaceObject>());
@@ -55,13 +49,21 @@ Status Runtime::step_bytes(std::int64_t bytes) {
   return step(bytes / 64 + 1);
 }
 
+Status Runtime::check_size(std::size_t bytes) const {
+  if (static_cast<std::int64_t>(bytes) <= budget_.max_string) return {};
+  return limit("a text is longer than the limit of {} bytes", budget_.max_string);
+}
+
+Status Runtime::check_memory(std::int64_t bytes) const {
+  if (bytes <= budget_.memory) return {};
+  return limit("the template needs more than {} bytes of memory", limits_.max_memory_bytes);
+}
+
 Error Runtime::exceeded() const {
   if (budget_.too_deep) return limit("a value is nested deeper than {} levels", kMaxValueDepth);
   if (budget_.memory < 0) return limit("the template needs more than {} bytes of memory", limits_.max_memory_bytes);
   return limit("the template takes more than {} steps: does it loop for ever?", limits_.max_steps);
 }
-
-Error Runtime::locate(Error error) const { return template_error(error.code, tree_.name, line_, error.message); }
 
 Result<Value> Runtime::from_json(const Json& json, int depth) {
   if (depth > kMaxJsonDepth) return limit("the input is nested deeper than {} levels", kMaxJsonDepth);
@@ -72,7 +74,7 @@ Result<Value> Runtime::from_json(const Json& json, int depth) {
     case Json::value_t::number_unsigned: {
       const auto number = *json.get_ptr<const Json::number_unsigned_t*>();
       if (number > static_cast<std::uint64_t>(INT64_MAX))
-        return unsupported("the integer {} has more than 64 bits", number);
+        return unsupported(fmt::format("the integer {} has more than 64 bits", number));
       return Value::integer(static_cast<std::int64_t>(number));
     }
     case Json::value_t::number_float: return Value::number(*json.get_ptr<const Json::number_float_t*>());
@@ -103,56 +105,30 @@ Result<Value> Runtime::from_json(const Json& json, int depth) {
   }
 }
 
-Value Runtime::look_up(const std::string& name) {
-  const auto it = variables_.find(name);
-  if (it != variables_.end()) return it->second;
-  Value value = find_global(*this, name);
-  if (!value.is_missing()) variables_.emplace(name, value);
-  return value;
-}
-
 Result<Value> Runtime::call(const Value& callee, Arguments& arguments) {
   GALAGO_CHECK(step());
   const Depth depth(*this);
   GALAGO_CHECK(check_depth());
-  switch (callee.kind()) {
-    case Kind::kCallable: return callee.callable().call(*this, arguments);
-    case Kind::kUndefined: return fail("{}", callee.undefined().message());
-    case Kind::kLoop: {
-      const LoopObject& loop = callee.loop();
-      if (loop.statement == nullptr) return fail("the loop must have the 'recursive' marker to be called recursively");
-      if (arguments.positional.size() != 1 || !arguments.keyword.empty()) return fail("loop() takes one iterable");
-      return call_loop(*loop.statement, loop.closure, arguments.positional[0], loop.level() + 1);
-    }
-    case Kind::kJoiner: {
-      if (!arguments.positional.empty() || !arguments.keyword.empty()) return fail("a joiner takes no arguments");
-      JoinerObject& joiner = callee.joiner();
-      if (std::exchange(joiner.used, true)) return joiner.separator;
-      return string("");
-    }
-    default: return fail("'{}' object is not callable", type_name(callee));
-  }
+  if (callee.is(Kind::kCallable)) return callee.callable().call(*this, arguments);
+  if (callee.is_undefined()) return fail("{}", callee.text());
+  return fail("'{}' object is not callable", type_name(callee));
 }
 
 Result<Value> Runtime::call_filter(std::string_view name, const Value& value, Arguments& arguments) {
   GALAGO_CHECK(step());
-  const FilterSpec* filter = find_filter(name);
-  if (filter == nullptr) return fail("no filter named '{}'", name);
+  const Builtin* filter = find_in(filters(), name);
+  if (filter == nullptr) return unsupported(not_supported("filter", name));
   const Depth depth(*this);
   GALAGO_CHECK(check_depth());
-  if (filter->raw != nullptr) return filter->raw(*this, value, arguments);
-  GALAGO_TRY(auto bound, bind_parameters(*this, filter->name, arguments, filter->parameters, filter->required));
-  return filter->apply(*this, value, bound);
+  return call_builtin(*this, *filter, value, arguments);
 }
 
 Result<bool> Runtime::call_test(std::string_view name, const Value& value, Arguments& arguments) {
   GALAGO_CHECK(step());
-  const TestSpec* test = find_test(name);
-  if (test == nullptr) return fail("no test named '{}'", name);
-  constexpr std::string_view kParameters = "other";
-  GALAGO_TRY(auto bound,
-             bind_parameters(*this, test->name, arguments, test->arguments != 0 ? kParameters : "", test->arguments));
-  return test->apply(*this, value, bound);
+  const Builtin* test = find_in(tests(), name);
+  if (test == nullptr) return unsupported(not_supported("test", name));
+  GALAGO_TRY(const Value holds, call_builtin(*this, *test, value, arguments));
+  return holds.as_bool();
 }
 
 }  // namespace galago::text::jinja

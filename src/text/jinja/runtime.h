@@ -1,11 +1,10 @@
-// One rendering: the limits, the values made on the way, and the evaluation of the tree.
+// Runs a template.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <chrono>
 #include <functional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,9 +36,11 @@ class Runtime {
 
   // Making values. None of these fails; what they take is checked at the next step().
   Value string(std::string text, bool markup = false);
-  Value list(std::vector<Value> items);
-  Value tuple(std::vector<Value> items);
-  Value undefined(std::string message);
+  Value list(std::vector<Value> items) { return make<SequenceObject>(Kind::kList, std::move(items)); }
+  Value tuple(std::vector<Value> items) { return make<SequenceObject>(Kind::kTuple, std::move(items)); }
+  Value iterator(std::vector<Value> items) { return make<IteratorObject>(Kind::kIterator, std::move(items)); }
+  Value undefined(std::string message) { return make<StringObject>(Kind::kUndefined, std::move(message), false); }
+  Value make_namespace();
   template <class T, class... Args>
   Value make(Kind kind, Args&&... args) {
     return Value::object(kind, new T(budget_, std::forward<Args>(args)...));
@@ -48,9 +49,7 @@ class Runtime {
   Ref<T> make_ref(Args&&... args) {
     return Ref<T>(new T(budget_, std::forward<Args>(args)...));
   }
-  Value make_namespace();
 
-  Budget& budget() { return budget_; }
   const Clock& clock() const { return clock_; }
 
   // Pays for `count` units of work; fails beyond any limit.
@@ -59,8 +58,14 @@ class Runtime {
     if (budget_.steps >= 0 && budget_.memory >= 0 && !budget_.too_deep) return {};
     return exceeded();
   }
+  // Pays for walking over a text.
+  Status step_over(std::string_view text) { return step(static_cast<std::int64_t>(text.size()) / 16); }
   // Pays for making a string of `bytes`, before it is made.
   Status step_bytes(std::int64_t bytes);
+  // Whether a vector of so many bytes may be made.
+  Status check_memory(std::int64_t bytes) const;
+  // Whether a text that grows may have so many bytes.
+  Status check_size(std::size_t bytes) const;
 
   template <class... Args>
   Error fail(fmt::format_string<Args...> format, Args&&... args) const {
@@ -70,22 +75,14 @@ class Runtime {
   Error limit(fmt::format_string<Args...> format, Args&&... args) const {
     return Error{ErrorCode::kOutOfRange, fmt::format(format, std::forward<Args>(args)...)};
   }
-  template <class... Args>
-  Error unsupported(fmt::format_string<Args...> format, Args&&... args) const {
-    return Error{ErrorCode::kUnsupported, fmt::format(format, std::forward<Args>(args)...)};
-  }
+  Error unsupported(std::string message) const { return Error{ErrorCode::kUnsupported, std::move(message)}; }
 
   Result<Value> call(const Value& callee, Arguments& arguments);
   Result<Value> call_filter(std::string_view name, const Value& value, Arguments& arguments);
   Result<bool> call_test(std::string_view name, const Value& value, Arguments& arguments);
-
-  // Runs a macro or the body of a call block with these arguments.
-  Result<Value> call_function(const Stmt& node, const Ref<Frame>& closure, Arguments& arguments);
-  // Runs a recursive loop over `iterable`.
-  Result<Value> call_loop(const Stmt& node, const Ref<Frame>& closure, const Value& iterable, std::int64_t level);
-  Result<bool> loop_filter(const Stmt& node, const Ref<Frame>& frame, const Value& item);
-
-  Result<Value> evaluate(const Expr& node, const Ref<Frame>& frame);
+  Result<Value> call_macro(const Stmt& node, const Ref<Scope>& closure, Arguments& arguments);
+  // Whether the filter of a loop lets the element pass.
+  Result<bool> passes(const Stmt& loop, const Ref<Scope>& closure, const Value& item);
 
   // Counts nested evaluation; see TemplateLimits::max_depth.
   class Depth {
@@ -105,49 +102,33 @@ class Runtime {
 
  private:
   enum class Flow : std::uint8_t { kNext, kBreak, kContinue };
+  class Entered;
 
   Error exceeded() const;
-  Error locate(Error error) const;
-
-  void enter_scope(const Scope& scope, Frame& frame);
-  void leave_scope(const Scope& scope, Frame& frame);
-  Ref<Frame> make_frame(const Function& function, const Ref<Frame>& outer);
-  class FrameGuard;
-  class LoopGuard;
 
   // Statements (execute.cc).
-  Result<Flow> execute(const Block& block, const Ref<Frame>& frame, std::string& out);
-  Result<Flow> execute(const Stmt& node, const Ref<Frame>& frame, std::string& out);
-  Status output(const Stmt& node, const Ref<Frame>& frame, std::string& out);
-  Result<Flow> execute_if(const Stmt& node, const Ref<Frame>& frame, std::string& out);
-  Result<Flow> execute_for(const Stmt& node, const Ref<Frame>& frame, std::string& out);
-  Result<Flow> run_loop(const Stmt& node, const Ref<Frame>& frame, const Ref<Frame>& closure, const Value& iterable,
-                        std::int64_t level, std::string& out);
-  Result<Flow> execute_set(const Stmt& node, const Ref<Frame>& frame);
-  Result<Flow> execute_set_block(const Stmt& node, const Ref<Frame>& frame);
-  Result<Flow> execute_with(const Stmt& node, const Ref<Frame>& frame, std::string& out);
-  Result<Flow> execute_filter_block(const Stmt& node, const Ref<Frame>& frame, std::string& out);
-  Status execute_call_block(const Stmt& node, const Ref<Frame>& frame, std::string& out);
+  Result<Flow> execute(const Block& block, const Ref<Scope>& scope, std::string& out);
+  Result<Flow> execute(const Stmt& node, const Ref<Scope>& scope, std::string& out);
+  Status output(const Stmt& node, const Ref<Scope>& scope, std::string& out);
+  Result<Flow> execute_if(const Stmt& node, const Ref<Scope>& scope, std::string& out);
+  Result<Flow> execute_for(const Stmt& node, const Ref<Scope>& scope, std::string& out);
+  Result<Flow> execute_captured(const Stmt& node, const Ref<Scope>& scope, std::string& out);
   Status append(const Value& value, std::string& out);
-  Status assign(const Expr& target, const Value& value, const Ref<Frame>& frame);
-  Status check_namespaces(const Expr& target, const Ref<Frame>& frame);
-  Status bind_arguments(const Stmt& node, Frame& frame, Arguments& arguments);
-  Result<Value> make_macro(const Stmt& node, const Ref<Frame>& frame);
+  Status assign(const Expr& target, const Value& value, const Ref<Scope>& scope);
 
   // Expressions (evaluate.cc).
-  Result<Value> evaluate_inner(const Expr& node, const Ref<Frame>& frame);
-  Result<Value> evaluate_name(const Expr& node, const Ref<Frame>& frame);
-  Result<Value> evaluate_item(const Expr& node, const Ref<Frame>& frame);
-  Result<Value> evaluate_dict(const Expr& node, const Ref<Frame>& frame);
-  Result<Value> evaluate_compare(const Expr& node, const Ref<Frame>& frame);
-  Result<Value> evaluate_concat(const Expr& node, const Ref<Frame>& frame);
-  Result<Value> evaluate_condition(const Expr& node, const Ref<Frame>& frame);
-  Result<Value> evaluate_call(const Expr& node, const Ref<Frame>& frame, const Value& caller);
-  Result<Value> evaluate_filter(const Expr& node, const Ref<Frame>& frame, const Value& base);
-  Result<Arguments> evaluate_arguments(const CallArguments& call, const Ref<Frame>& frame);
-  Result<std::vector<Value>> evaluate_children(const Expr& node, const Ref<Frame>& frame);
-  Value constant(const Expr& node);
-  Value look_up(const std::string& name);
+  Result<Value> evaluate(const Expr& node, const Ref<Scope>& scope);
+  Result<Value> evaluate_inner(const Expr& node, const Ref<Scope>& scope);
+  Result<Value> evaluate_name(const Expr& node, const Ref<Scope>& scope);
+  Result<Value> evaluate_item(const Expr& node, const Ref<Scope>& scope);
+  Result<Value> evaluate_dict(const Expr& node, const Ref<Scope>& scope);
+  Result<Value> evaluate_compare(const Expr& node, const Ref<Scope>& scope);
+  Result<Value> evaluate_concat(const Expr& node, const Ref<Scope>& scope);
+  Result<Value> evaluate_condition(const Expr& node, const Ref<Scope>& scope);
+  // `base`: the text of a filter block, for the innermost filter.
+  Result<Value> evaluate_filter(const Expr& node, const Ref<Scope>& scope, const Value& base);
+  Result<Arguments> evaluate_arguments(const CallArguments& call, const Ref<Scope>& scope);
+  Result<std::vector<Value>> evaluate_children(const Expr& node, const Ref<Scope>& scope);
 
   const Template& tree_;
   const TemplateLimits& limits_;
@@ -157,9 +138,9 @@ class Runtime {
   int depth_ = 0;
   std::vector<Value> constants_;
   std::unordered_map<std::string, Value> variables_;
+  // What may be part of a cycle of references, kept until the end, where the cycles are broken.
   std::vector<Ref<NamespaceObject>> namespaces_;
-  std::vector<Ref<Frame>> frames_;
-  std::vector<Ref<LoopObject>> loops_;
+  std::vector<Ref<Scope>> scopes_;
 };
 
 }  // namespace galago::text::jinja

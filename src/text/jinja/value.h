@@ -1,9 +1,9 @@
 // Values of the template language: Python's, as far as a template can hold them. Reference counted; everything but
-// namespaces, iterators and loops is immutable, so no cycle can form except through those, which the runtime breaks.
+// namespaces, iterators and loops is immutable, so no cycle can form except through those and the scopes of macros,
+// which the runtime breaks.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,43 +25,58 @@ inline constexpr int kMaxValueDepth = 200;
 
 enum class Kind : std::uint8_t {
   kMissing,  // no value at all: an unset variable, an argument not given
-  kUndefined,
   kNone,
   kBool,
   kInt,
   kFloat,
+  kUndefined,
   kString,
   kList,
   kTuple,
-  kDict,
-  kNamespace,
   kRange,
   kView,  // dict.keys(), .values(), .items()
+  kDict,
+  kNamespace,
   kIterator,
   kCallable,
   kLoop,
-  kCycler,
-  kJoiner,
 };
 
 class Object {
  public:
-  Object(Budget& budget, std::int64_t bytes);
-  virtual ~Object();
+  Object(Budget& budget, std::size_t bytes) : budget_(budget), bytes_(static_cast<std::int64_t>(bytes)) {
+    budget_.memory -= bytes_;
+  }
+  virtual ~Object() { budget_.memory += bytes_; }
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
 
   // Nesting of containers below and including this one.
   int depth() const { return depth_; }
-  void set_depth(int depth);
   std::int64_t use_count() const { return references_; }
-  Budget& budget() const { return budget_; }
+  // Pays for work that has no other place to fail: false when nothing is left, and then the result does not matter.
+  bool pay(std::int64_t steps) const {
+    budget_.steps -= steps;
+    return budget_.steps >= 0;
+  }
+
+ protected:
+  void set_depth(int depth) {
+    depth_ = depth;
+    if (depth > kMaxValueDepth) budget_.too_deep = true;
+  }
+  void grow(std::size_t bytes) {
+    budget_.memory -= static_cast<std::int64_t>(bytes);
+    bytes_ += static_cast<std::int64_t>(bytes);
+  }
 
  private:
   friend class Value;
   template <class T>
   friend class Ref;
-  void release();
+  void release() {
+    if (--references_ == 0) delete this;
+  }
 
   Budget& budget_;
   std::int64_t bytes_;
@@ -96,17 +111,12 @@ class Ref {
 };
 
 class StringObject;
-class UndefinedObject;
 class SequenceObject;
 class DictObject;
 class NamespaceObject;
-class RangeObject;
-class ViewObject;
 class IteratorObject;
 class CallableObject;
 class LoopObject;
-class CyclerObject;
-class JoinerObject;
 
 class Value {
  public:
@@ -154,6 +164,7 @@ class Value {
   bool is_none() const { return kind_ == Kind::kNone; }
   bool is_string() const { return kind_ == Kind::kString; }
   bool is_sequence() const { return kind_ == Kind::kList || kind_ == Kind::kTuple; }
+  bool has_items() const { return kind_ >= Kind::kList && kind_ <= Kind::kView; }
   // Python's bool is an int.
   bool is_integral() const { return kind_ == Kind::kInt || kind_ == Kind::kBool; }
   bool is_number() const { return is_integral() || kind_ == Kind::kFloat; }
@@ -163,21 +174,16 @@ class Value {
   std::int64_t as_int() const { return integer_; }
   double as_float() const { return number_; }
   double as_number() const { return kind_ == Kind::kFloat ? number_ : static_cast<double>(integer_); }
-  const std::string& text() const;
+  const std::string& text() const;  // of an undefined value: what using it is answered with
   bool is_markup() const;
   const StringObject& string() const;
-  const UndefinedObject& undefined() const;
-  const std::vector<Value>& items() const;  // kList, kTuple
+  const std::vector<Value>& items() const;  // kList to kView
   const SequenceObject& sequence() const;
   const DictObject& dict() const;
   NamespaceObject& name_space() const;
-  const RangeObject& range() const;
-  const ViewObject& view() const;
   IteratorObject& iterator() const;
   const CallableObject& callable() const;
   LoopObject& loop() const;
-  CyclerObject& cycler() const;
-  JoinerObject& joiner() const;
 
   int depth() const { return has_object() ? object_->depth() : 0; }
   // Python's `is`.
@@ -185,7 +191,7 @@ class Value {
 
  private:
   explicit Value(Kind kind) : kind_(kind) {}
-  bool has_object() const { return kind_ >= Kind::kString || kind_ == Kind::kUndefined; }
+  bool has_object() const { return kind_ >= Kind::kUndefined; }
 
   Kind kind_ = Kind::kMissing;
   union {
@@ -195,58 +201,49 @@ class Value {
   };
 };
 
+// A string, or an undefined value with its message.
 class StringObject : public Object {
  public:
   StringObject(Budget& budget, std::string text, bool markup);
   const std::string& text() const { return text_; }
   bool markup() const { return markup_; }
-  bool ascii() const { return ascii_; }
   // In code points.
   std::int64_t length() const { return length_; }
+  bool ascii() const { return length_ == static_cast<std::int64_t>(text_.size()); }
 
  private:
   std::string text_;
   bool markup_;  // markupsafe's Markup, which escapes what is joined to it
-  bool ascii_;
   std::int64_t length_;
 };
 
-class UndefinedObject : public Object {
- public:
-  UndefinedObject(Budget& budget, std::string message);
-  const std::string& message() const { return message_; }
-
- private:
-  std::string message_;
-};
-
-// A list or a tuple.
+// A list, a tuple, a range or a view of a dict.
 class SequenceObject : public Object {
  public:
-  SequenceObject(Budget& budget, std::vector<Value> items, bool is_group = false);
+  SequenceObject(Budget& budget, std::vector<Value> items, std::string label = {});
   const std::vector<Value>& items() const { return items_; }
-  // groupby's named tuple (grouper, list).
-  bool is_group() const { return is_group_; }
+  // A range as Python prints it; the type of a view.
+  const std::string& label() const { return label_; }
 
  private:
   std::vector<Value> items_;
-  bool is_group_;
+  std::string label_;
 };
 
-// Keeps the order of insertion. Keys are hashable values: see hash_value().
+// Keeps the order of insertion. Keys are hashable values: see is_hashable().
 class DictObject : public Object {
  public:
   using Entry = std::pair<Value, Value>;
-  explicit DictObject(Budget& budget);
+  explicit DictObject(Budget& budget) : Object(budget, sizeof(*this)) { set_depth(1); }
   const std::vector<Entry>& entries() const { return entries_; }
-  // Replaces the value of an equal key. The key must be hashable.
+  // Replaces the value of an equal key.
   void insert(const Value& key, const Value& value);
   const Value* find(const Value& key) const;
   const Value* find(std::string_view key) const;
 
  private:
   std::vector<Entry> entries_;
-  std::unordered_multimap<std::size_t, std::size_t> index_;  // hash to entry, once there are many
+  std::unordered_multimap<std::size_t, std::size_t> index_;  // hash to entry
 };
 
 // Owned by the runtime until the rendering ends, whatever refers to it: its attributes may form cycles.
@@ -262,29 +259,10 @@ class NamespaceObject : public Object {
   std::vector<std::pair<std::string, Value>> attributes_;
 };
 
-class RangeObject : public Object {
- public:
-  RangeObject(Budget& budget, std::int64_t first, std::int64_t last, std::int64_t stride);
-  std::int64_t start, stop, step;
-  std::int64_t size() const;
-  std::int64_t at(std::int64_t index) const { return start + index * step; }
-};
-
-class ViewObject : public Object {
- public:
-  enum class Part : std::uint8_t { kKeys, kValues, kItems };
-  ViewObject(Budget& budget, Value whole, Part what);
-  Value dict;
-  Part part;
-};
-
-std::size_t hash_string(std::string_view text);
-// Equal values have equal hashes; only for what is_hashable() accepts.
 std::size_t hash_value(const Value& value);
 bool is_hashable(const Value& value);
 // Python's ==. Recursion is bounded by the values' depth.
 bool equal(const Value& a, const Value& b);
-
 // Python's name of the type: "str", "dict", ...
 std::string_view type_name(const Value& value);
 
