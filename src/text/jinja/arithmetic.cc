@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/checked.h"
+#include "base/parse_number.h"
 #include "base/try.h"
 #include "text/jinja/operations.h"
 #include "text/jinja/runtime.h"
@@ -251,7 +252,7 @@ Result<Value> round_number(Runtime& runtime, const Value& value, const Value& di
   if (places >= 0) {
     // printf rounds the exact decimal value, ties to even, as Python does.
     const std::string text = fmt::format("{:.{}f}", number, places);
-    return Value::number(std::strtod(text.c_str(), nullptr));
+    return Value::number(parse_number<double>(text).value_or(number));
   }
   // One digit of the mantissa fewer for each place before the point.
   const std::string scientific = fmt::format("{:e}", number);
@@ -263,7 +264,7 @@ Result<Value> round_number(Runtime& runtime, const Value& value, const Value& di
     return Value::number(std::copysign(up ? unit : 0.0, number));
   }
   const std::string text = fmt::format("{:.{}e}", number, kept);
-  return Value::number(std::strtod(text.c_str(), nullptr));
+  return Value::number(parse_number<double>(text).value_or(number));
 }
 
 }  // namespace galago::text::jinja
