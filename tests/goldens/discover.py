@@ -3,7 +3,7 @@
 python tests/goldens/discover.py GALAGO              says what runs and what does not yet; status 77 without ../shared
 python tests/goldens/discover.py GALAGO --ctest      prints the tests, in the words of ctest
 
-A golden of an architecture that the program does not know yet is no test: it becomes one when the architecture is added.
+A golden of an architecture that the program does not know yet is no test: it becomes one when that is added.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def main() -> int:
         return 0
     later = [golden.name for golden in found if golden.model_type not in known and golden.kind != "gguf"]
     print(f"goldens: {len(here)} run; not yet: {', '.join(later) or 'none'} ({len(later)})")
-    missing = {golden.name for golden in find_goldens([COMMITTED], COMMITTED / "gguf")} - {golden.name for golden in here}
+    committed = find_goldens([COMMITTED], COMMITTED / "gguf")
+    missing = {golden.name for golden in committed} - {golden.name for golden in here}
     if missing:
         print(f"the committed goldens {', '.join(sorted(missing))} do not run")
         return 1
