@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/parse_number.h"
 #include "cli/arguments.h"
 #include "cli/progress_bar.h"
 #include "ops/kv_codec.h"
@@ -28,15 +29,13 @@ std::string read_logit_bias(const std::string& text, std::vector<std::pair<std::
   const char* const end = text.data() + text.size();
   const char* const middle = equals == std::string::npos ? end : text.data() + equals;
   std::int32_t token = 0;
-  float value = 0.0f;
   const auto id = std::from_chars(text.data(), middle, token);
-  const auto bias = middle == end ? std::from_chars_result{end, std::errc::invalid_argument}
-                                  : std::from_chars(middle + 1, end, value);
-  if (id.ec != std::errc() || id.ptr != middle || token < 0 || bias.ec != std::errc() || bias.ptr != end ||
-      std::isnan(value)) {
+  const std::optional<float> bias =
+      parse_number<float>(std::string_view(text).substr(middle == end ? text.size() : equals + 1));
+  if (id.ec != std::errc() || id.ptr != middle || token < 0 || !bias || std::isnan(*bias)) {
     return "\"" + text + "\" is no bias; expected TOKEN=VALUE, as in 42=-1.5 (galago tokenize shows tokens' numbers)";
   }
-  biases.emplace_back(token, value);
+  biases.emplace_back(token, *bias);
   return {};
 }
 

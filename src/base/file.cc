@@ -7,8 +7,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 #include "base/atomic_file.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/io_error.h"
 #include "base/try.h"
@@ -49,6 +51,14 @@ Result<FileIdentity> identify(const Descriptor& file, const std::filesystem::pat
                       std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
+// The size as one of memory: a 32-bit program reaches no more than 4 GiB of a file.
+Result<std::size_t> size_in_memory(const FileIdentity& identity, const std::filesystem::path& path) {
+  const std::optional<std::size_t> size = checked_cast<std::size_t>(identity.size);
+  if (size) return *size;
+  return error(ErrorCode::kOutOfRange, "{}: is {} bytes; this program's addresses reach at most {}", path.string(),
+               identity.size, std::numeric_limits<std::size_t>::max());
+}
+
 // For the whole pages of `part`. Advice that the system does not take costs nothing but speed.
 void advise(Bytes part, int advice) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
@@ -63,7 +73,7 @@ Result<std::shared_ptr<const Mapping>> Mapping::open(const std::filesystem::path
   const Descriptor file(::open(path.c_str(), kReadOnly));
   if (!file.valid()) return io_error(path, "open it");
   GALAGO_TRY(const FileIdentity identity, identify(file, path));
-  const std::uint64_t size = identity.size;
+  GALAGO_TRY(const std::size_t size, size_in_memory(identity, path));
   if (size == 0) return std::shared_ptr<const Mapping>(new Mapping(path, identity, {}));
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (address == MAP_FAILED) return io_error(path, "map it");
@@ -86,10 +96,11 @@ Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t m
   const Descriptor file(::open(path.c_str(), kReadOnly));
   if (!file.valid()) return io_error(path, "open it");
   GALAGO_TRY(const FileIdentity identity, identify(file, path));
-  const std::uint64_t size = identity.size;
-  if (size > max_bytes) {
-    return error(ErrorCode::kOutOfRange, "{}: is {} bytes; at most {} are read here", path.string(), size, max_bytes);
+  if (identity.size > max_bytes) {
+    return error(ErrorCode::kOutOfRange, "{}: is {} bytes; at most {} are read here", path.string(), identity.size,
+                 max_bytes);
   }
+  GALAGO_TRY(const std::size_t size, size_in_memory(identity, path));
   std::string text(size, '\0');
   std::size_t filled = 0;
   while (filled < text.size()) {

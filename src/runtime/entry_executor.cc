@@ -28,8 +28,8 @@ class StepExecutor : public ops::Executor {
 // An input in memory as a Tensor of its own.
 Result<Tensor> input_tensor(const graph::TraceInput& input, const SymbolValues& symbols, const std::byte* data) {
   GALAGO_TRY(const std::vector<std::int64_t> sizes, input.type.shape.resolve(symbols));
-  std::uint64_t bytes = static_cast<std::uint64_t>(info(input.type.dtype).block_bytes);
-  for (const std::int64_t size : sizes) bytes *= static_cast<std::uint64_t>(size);
+  auto bytes = static_cast<std::size_t>(info(input.type.dtype).block_bytes);
+  for (const std::int64_t size : sizes) bytes *= static_cast<std::size_t>(size);
   Tensor tensor = Tensor::view(input.type.dtype, Shape::of(sizes), {data, bytes}, nullptr).with_name(input.name);
   if (!tensor.ok()) return tensor.error();
   return tensor;

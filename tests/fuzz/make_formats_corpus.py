@@ -44,8 +44,23 @@ def gguf_seeds() -> dict[str, bytes]:
         key("tokenizer.chat_templates", ARRAY, array(STRING, 1, text("rag"))),
         key("tokenizer.chat_template.rag", STRING, text("r")),
     ]
-    every_type = [key(f"k{kind}", kind, bytes(size)) for kind, size in
-                  [(0, 1), (1, 1), (2, 2), (3, 2), (4, 4), (5, 4), (6, 4), (7, 1), (8, 8), (10, 8), (11, 8), (12, 8)]]
+    every_type = [
+        key(f"k{kind}", kind, bytes(size))
+        for kind, size in [
+            (0, 1),
+            (1, 1),
+            (2, 2),
+            (3, 2),
+            (4, 4),
+            (5, 4),
+            (6, 4),
+            (7, 1),
+            (8, 8),
+            (10, 8),
+            (11, 8),
+            (12, 8),
+        ]
+    ]
     nested = array(ARRAY, 2, array(BOOL, 2, b"\1\0") + array(ARRAY, 1, array(U8, 1, b"\7")))
     alignment = key("general.alignment", U32, struct.pack("<I", 64))
     return {
@@ -85,12 +100,18 @@ def safetensors_seeds() -> dict[str, bytes]:
 
 
 def json_config_seeds() -> dict[str, bytes]:
-    config = {"model_type": "qwen2_vl", "hidden_size": 64, "rope_scaling": {"type": "mrope", "mrope_section": [2, 3]},
-              "tie_word_embeddings": True, "rms_norm_eps": 1e-6, "torch_dtype": None}
+    config = {
+        "model_type": "qwen2_vl",
+        "hidden_size": 64,
+        "rope_scaling": {"type": "mrope", "mrope_section": [2, 3]},
+        "tie_word_embeddings": True,
+        "rms_norm_eps": 1e-6,
+        "torch_dtype": None,
+    }
     templates = {"chat_template": [{"name": "default", "template": "{{ x }}"}, {"name": "rag", "template": "r"}]}
     return {
         "config": json.dumps(config).encode(),
-        "template": json.dumps({"chat_template": "a\n\"b\""}).encode(),
+        "template": json.dumps({"chat_template": 'a\n"b"'}).encode(),
         "templates": json.dumps(templates).encode(),
         "python_numbers": b'{"a": NaN, "b": [Infinity, -Infinity], "c": "NaN"}',
         "numbers": b'{"a": 1e999, "b": 18446744073709551616, "c": -0, "d": 9007199254740993.0}',
@@ -129,8 +150,12 @@ def pack_index_seeds() -> dict[str, bytes]:
 
 
 def main() -> None:
-    for target, seeds in (("gguf", gguf_seeds()), ("safetensors", safetensors_seeds()),
-                          ("json_config", json_config_seeds()), ("pack_index", pack_index_seeds())):
+    for target, seeds in (
+        ("gguf", gguf_seeds()),
+        ("safetensors", safetensors_seeds()),
+        ("json_config", json_config_seeds()),
+        ("pack_index", pack_index_seeds()),
+    ):
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in seeds.items():

@@ -47,6 +47,7 @@ def noise(width: int, height: int, seed: int) -> Pixels:
     y, x = np.mgrid[0:height, 0:width].astype(np.uint64)
     channels = []
     for channel in range(3):
+
         def mix(a: NDArray[np.uint64], b: NDArray[np.uint64], salt: int) -> NDArray[np.uint64]:
             value = a * np.uint64(0x9E3779B1) + b * np.uint64(0x85EBCA77) + np.uint64(salt * 0xC2B2AE3D + seed)
             value &= np.uint64(0xFFFFFFFF)
@@ -85,8 +86,15 @@ def filter_row(kind: int, row: bytes, above: bytes, step: int) -> bytes:
     return bytes([kind]) + bytes(out)
 
 
-def encode_png(samples: NDArray[np.int64], kind: str, depth: int, interlaced: bool = False, extra: bytes = b"",
-               palette: bytes = b"", level: int = 9) -> bytes:
+def encode_png(
+    samples: NDArray[np.int64],
+    kind: str,
+    depth: int,
+    interlaced: bool = False,
+    extra: bytes = b"",
+    palette: bytes = b"",
+    level: int = 9,
+) -> bytes:
     """samples: [height, width, channels]. Pillow cannot write most kinds, so this does, with every row filter."""
     height, width, channels = samples.shape
     step = max(1, channels * depth // 8)
@@ -103,8 +111,15 @@ def encode_png(samples: NDArray[np.int64], kind: str, depth: int, interlaced: bo
     header = struct.pack(">IIBBBBB", width, height, depth, COLOR_TYPES[kind], 0, 0, int(interlaced))
     data = zlib.compress(raw, level)
     half = len(data) // 2  # two IDAT chunks: decoders must join them
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + (chunk(b"PLTE", palette) if palette else b"") + extra
-            + chunk(b"IDAT", data[:half]) + chunk(b"IDAT", data[half:]) + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + (chunk(b"PLTE", palette) if palette else b"")
+        + extra
+        + chunk(b"IDAT", data[:half])
+        + chunk(b"IDAT", data[half:])
+        + chunk(b"IEND", b"")
+    )
 
 
 def png_files() -> dict[str, bytes]:
@@ -127,12 +142,14 @@ def png_files() -> dict[str, bytes]:
     files["gray_transparent_color.png"] = encode_png(small[:, :, :1], "gray", 8, extra=chunk(b"tRNS", b"\0\x40"))
     colors = rng.integers(0, 256, 3 * 9, dtype=np.uint8).tobytes()
     indices = rng.integers(0, 9, (5, 7, 1))
-    files["palette_transparent.png"] = encode_png(indices, "palette", 8, palette=colors,
-                                                  extra=chunk(b"tRNS", bytes(range(9))))
+    files["palette_transparent.png"] = encode_png(
+        indices, "palette", 8, palette=colors, extra=chunk(b"tRNS", bytes(range(9)))
+    )
     indices[2, 3] = 200
     files["palette_short.png"] = encode_png(indices, "palette", 8, palette=colors)
-    files["gamma_profile.png"] = encode_png(small, "rgb", 8, extra=chunk(b"gAMA", struct.pack(">I", 100000))
-                                            + chunk(b"sRGB", b"\0"))
+    files["gamma_profile.png"] = encode_png(
+        small, "rgb", 8, extra=chunk(b"gAMA", struct.pack(">I", 100000)) + chunk(b"sRGB", b"\0")
+    )
     files["one_pixel.png"] = encode_png(small[:1, :1], "rgb", 8)
     files["one_pixel_interlaced.png"] = encode_png(small[:1, :1], "rgb", 8, True)
     for name, data in (("exif_6", exif(6, "<")), ("exif_3_big_endian", exif(3, ">"))):
@@ -165,7 +182,8 @@ def jpeg_files() -> dict[str, bytes]:
     for name, subsampling in (("444", "4:4:4"), ("422", "4:2:2"), ("420", "4:2:0")):
         for progressive in (False, True):
             files[f"color_{name}{'_progressive' if progressive else ''}.jpg"] = save_jpeg(
-                color, quality=85, subsampling=subsampling, progressive=progressive)
+                color, quality=85, subsampling=subsampling, progressive=progressive
+            )
     files["color_poor.jpg"] = save_jpeg(color, quality=15)
     files["color_restarts.jpg"] = save_jpeg(color, quality=70, restart_marker_blocks=2)
     files["color_as_rgb.jpg"] = save_jpeg(color, quality=85, keep_rgb=True)
@@ -174,7 +192,7 @@ def jpeg_files() -> dict[str, bytes]:
     cmyk = save_jpeg(color.convert("CMYK"), quality=85)
     files["cmyk.jpg"] = cmyk
     adobe = cmyk.index(b"Adobe")
-    files["ycck.jpg"] = cmyk[:adobe + 11] + b"\x02" + cmyk[adobe + 12:]  # the Adobe marker's transform: 2 is YCCK
+    files["ycck.jpg"] = cmyk[: adobe + 11] + b"\x02" + cmyk[adobe + 12 :]  # the Adobe marker's transform: 2 is YCCK
     files["one_pixel.jpg"] = save_jpeg(color.crop((0, 0, 1, 1)), quality=90)
     small = color.crop((0, 0, 11, 6))
     for orientation in range(1, 9):
@@ -192,18 +210,43 @@ def decode_cases() -> tuple[dict[str, bytes], list[dict[str, Any]], bytes]:
         upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
         stored = Image.open(io.BytesIO(data)).convert("RGB")
         pixels = np.asarray(upright).tobytes()
-        cases.append({"file": name, "width": upright.width, "height": upright.height, "offset": len(blob),
-                      "stored_width": stored.width, "stored_fnv": fnv1a(np.asarray(stored).tobytes())})
+        cases.append(
+            {
+                "file": name,
+                "width": upright.width,
+                "height": upright.height,
+                "offset": len(blob),
+                "stored_width": stored.width,
+                "stored_fnv": fnv1a(np.asarray(stored).tobytes()),
+            }
+        )
         blob += pixels
     return files, cases, blob
 
 
-SIZES = [((1, 1), (7, 5)), ((2, 3), (1, 1)), ((17, 13), (17, 29)), ((17, 13), (5, 13)), ((31, 47), (32, 46)),
-         ((64, 64), (63, 65)), ((97, 61), (13, 150)), ((97, 61), (224, 11)), ((101, 103), (50, 51)),
-         ((333, 127), (84, 84)), ((640, 427), (336, 224)), ((55, 1200), (3, 1)), ((1201, 7), (100, 70)),
-         ((23, 19), (230, 190)), ((5, 5), (5, 5)), ((1000, 3), (7, 3)),
-         ((300, 700), (224, 522)), ((301, 907), (84, 253)), ((90, 400), (90, 31)),
-         ((3, 900), (3, 11)), ((1031, 773), (299, 224))]
+SIZES = [
+    ((1, 1), (7, 5)),
+    ((2, 3), (1, 1)),
+    ((17, 13), (17, 29)),
+    ((17, 13), (5, 13)),
+    ((31, 47), (32, 46)),
+    ((64, 64), (63, 65)),
+    ((97, 61), (13, 150)),
+    ((97, 61), (224, 11)),
+    ((101, 103), (50, 51)),
+    ((333, 127), (84, 84)),
+    ((640, 427), (336, 224)),
+    ((55, 1200), (3, 1)),
+    ((1201, 7), (100, 70)),
+    ((23, 19), (230, 190)),
+    ((5, 5), (5, 5)),
+    ((1000, 3), (7, 3)),
+    ((300, 700), (224, 522)),
+    ((301, 907), (84, 253)),
+    ((90, 400), (90, 31)),
+    ((3, 900), (3, 11)),
+    ((1031, 773), (299, 224)),
+]
 
 
 def resize_cases() -> list[dict[str, Any]]:
@@ -224,11 +267,24 @@ def expand_to_square(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
 
 
 def processor_cases() -> list[dict[str, Any]]:
-    clip: dict[str, Any] = {"do_center_crop": True, "do_normalize": True, "do_resize": True, "resample": 3,
-                            "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "crop_size": 56, "size": 56}
-    new_style = {"crop_size": {"height": 48, "width": 40}, "size": {"shortest_edge": 50}, "do_rescale": True,
-                 "rescale_factor": 0.00392156862745098, "image_processor_type": "CLIPImageProcessor",
-                 "do_convert_rgb": True}
+    clip: dict[str, Any] = {
+        "do_center_crop": True,
+        "do_normalize": True,
+        "do_resize": True,
+        "resample": 3,
+        "image_mean": CLIP_MEAN,
+        "image_std": CLIP_STD,
+        "crop_size": 56,
+        "size": 56,
+    }
+    new_style = {
+        "crop_size": {"height": 48, "width": 40},
+        "size": {"shortest_edge": 50},
+        "do_rescale": True,
+        "rescale_factor": 0.00392156862745098,
+        "image_processor_type": "CLIPImageProcessor",
+        "do_convert_rgb": True,
+    }
     configs: list[dict[str, Any]] = [
         clip,
         {**clip, **new_style},
@@ -251,16 +307,28 @@ def processor_cases() -> list[dict[str, Any]]:
                 if pad:
                     image = expand_to_square(image, tuple(int(x * 255) for x in config["image_mean"]))
                 values = processor(image, return_tensors="np")["pixel_values"][0].astype("<f4")
-                cases.append({"config": config, "width": width, "height": height, "pad_to_square": pad,
-                              "shape": list(values.shape), "fnv": fnv1a(np.ascontiguousarray(values).tobytes()),
-                              "sum": float(values.sum(dtype=np.float64))})
+                cases.append(
+                    {
+                        "config": config,
+                        "width": width,
+                        "height": height,
+                        "pad_to_square": pad,
+                        "shape": list(values.shape),
+                        "fnv": fnv1a(np.ascontiguousarray(values).tobytes()),
+                        "sum": float(values.sum(dtype=np.float64)),
+                    }
+                )
     return cases
 
 
 def build() -> dict[str, bytes]:
     files, decode, blob = decode_cases()
-    expected = {"noise_fnv": fnv1a(noise(37, 29, 11).tobytes()), "decode": decode, "resize": resize_cases(),
-                "process": processor_cases()}
+    expected = {
+        "noise_fnv": fnv1a(noise(37, 29, 11).tobytes()),
+        "decode": decode,
+        "resize": resize_cases(),
+        "process": processor_cases(),
+    }
     lines = []
     for key, value in expected.items():
         rows = [json.dumps(row) for row in value] if isinstance(value, list) else []

@@ -27,6 +27,14 @@ class Verification:
     message: str
 
 
+def message_of(output: str) -> str:
+    """What an error says: a line of JSON for machines, or of text where the arguments were wrong."""
+    try:
+        return json.loads(output)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        return output.strip()
+
+
 def verify(program: Path, checkpoint: Path, *arguments: str, isa: str | None = None) -> Verification:
     environment = dict(os.environ)
     environment.pop("GALAGO_ISA", None)
@@ -40,7 +48,7 @@ def verify(program: Path, checkpoint: Path, *arguments: str, isa: str | None = N
         check=False,
         timeout=300,
     )
-    return Verification(done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr.strip())
+    return Verification(done.returncode, json.loads(done.stdout) if done.stdout else {}, message_of(done.stderr))
 
 
 def instruction_sets(program: Path) -> list[str]:

@@ -8,10 +8,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
 from pathlib import Path
 
 DEV = Path(sys.argv.pop(1)) if len(sys.argv) > 1 else Path(__file__).parents[2] / "dev"
+RUFF = tomllib.loads((DEV.parent / "ruff.toml").read_text(encoding="utf-8"))["required-version"].removeprefix("==")
 
 # dpkg-query prints what it knows and fails when it has never heard of one of the names.
 DPKG_QUERY = """#!/bin/sh
@@ -33,7 +35,16 @@ esac
 APT_GET = """#!/bin/sh
 echo "$*" >> "$PRETENDED/asked"
 """
-PRETENDED = {"dpkg-query": DPKG_QUERY, "dpkg": DPKG, "apt-get": APT_GET} | {
+# python3 -m pip install ... --target FOLDER ruff==VERSION; that there is pip, it says as well.
+PYTHON = """#!/bin/sh
+[ "$3" = install ] || exit 0
+for word; do
+  echo "$word" >> "$PRETENDED/pip"
+  [ "$before" = --target ] && mkdir -p "$word/bin" && cp "$0" "$word/bin/ruff"
+  before=$word
+done
+"""
+PRETENDED = {"dpkg-query": DPKG_QUERY, "dpkg": DPKG, "apt-get": APT_GET, "python3": PYTHON} | {
     name: f"#!/bin/sh\necho {answer}\n" for name, answer in {"id": "0", "uname": "x86_64"}.items()
 }
 
@@ -51,6 +62,10 @@ def installed(packages: list[str]) -> list[str]:
 class Setup(unittest.TestCase):
     def packages_asked_for(self, known: list[str]) -> list[str]:
         """What apt-get is told to install on a machine where dpkg-query prints the lines of `known`."""
+        return self.asked_for(known)[0]
+
+    def asked_for(self, known: list[str], ruff: str | None = None) -> tuple[list[str], list[str]]:
+        """As above, and what pip is told to, where this version of ruff is there."""
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             for name, text in PRETENDED.items():
@@ -62,6 +77,10 @@ class Setup(unittest.TestCase):
             model.parent.mkdir()
             with model.open("wb") as file:
                 file.truncate(int(fields["bytes"]))
+            if ruff is not None:
+                program = root / "tools" / f"ruff-{ruff}" / "bin" / "ruff"
+                program.parent.mkdir(parents=True)
+                program.touch(mode=0o755)
             replaced = {"PATH": f"{root}:{os.environ['PATH']}", "PRETENDED": str(root), "GALAGO_HOME": str(root)}
             done = subprocess.run(
                 [DEV, "setup", "-y"],
@@ -73,9 +92,17 @@ class Setup(unittest.TestCase):
             )
             self.assertEqual(done.returncode, 0, done.stderr)
             asked = root / "asked"
+            self.assertTrue((root / "tools" / f"ruff-{RUFF}" / "bin" / "ruff").is_file())
+            fetched = (root / "pip").read_text(encoding="utf-8").split() if (root / "pip").exists() else []
             calls = asked.read_text(encoding="utf-8").splitlines() if asked.exists() else []
         installs = [call.split() for call in calls if call.startswith("install ")]
-        return [word for call in installs for word in call[1:] if not word.startswith("-")]
+        packages = [word for call in installs for word in call[1:] if not word.startswith("-")]
+        return packages, [word for word in fetched if word.startswith("ruff")]
+
+    def test_ruff_of_the_version_that_its_settings_ask_for(self) -> None:
+        self.assertEqual(self.asked_for([])[1], [f"ruff=={RUFF}"])
+        self.assertEqual(self.asked_for([], ruff="0.0.1")[1], [f"ruff=={RUFF}"])
+        self.assertEqual(self.asked_for([], ruff=RUFF)[1], [])
 
     def test_bare_machine(self) -> None:
         asked = self.packages_asked_for([])

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import check_headers
 import check_includes
+import check_python
 import check_sizes
 import check_symbols
 import check_tree
@@ -69,6 +72,24 @@ class Headers(MadeUpRepository):
         self.write("include/galago/bad.h", "#pragma once\ninline std::string g() { return {}; }\n")
         self.write("include/galago/twice.h", "struct Twice {};\n")
         self.assertEqual(len(check_headers.check(self.root, "c++")[0]), 2)
+
+
+class Python(MadeUpRepository):
+    def test_what_ruff_finds_is_a_problem(self) -> None:
+        repository = Path(__file__).resolve().parents[2]
+        ruff = check_python.ruff_program(repository)
+        self.assertTrue(ruff.is_file(), f"{ruff} is not there; ./dev setup fetches it")
+        self.write("ruff.toml", (repository / "ruff.toml").read_text(encoding="utf-8"))
+        self.write("good.py", "x = 1\n")
+        self.assertEqual(check_python.check(self.root, ruff), ([], 1))
+        self.write("bad.py", "def f(x):\n    return x+1\n")
+        problems = check_python.check(self.root, ruff)[0]
+        self.assertEqual(len(problems), 3, problems)  # no types of the argument and of what it returns; no blanks
+
+    def test_it_looks_where_dev_puts_it(self) -> None:
+        self.write("ruff.toml", 'required-version = "==1.2.3"\n')
+        with mock.patch.dict(os.environ, {"GALAGO_HOME": "/data"}):
+            self.assertEqual(check_python.ruff_program(self.root), Path("/data/tools/ruff-1.2.3/bin/ruff"))
 
 
 class Sizes(MadeUpRepository):

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/parse_number.h"
 #include "text/jinja/characters.h"
 #include "text/unicode.h"
 
@@ -111,14 +112,6 @@ std::string fold_digits(std::string_view text) {
   return out;
 }
 
-// Beyond double's range from_chars gives no value; Python gives infinity or zero.
-double read_double(const std::string& text) {
-  double value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc::result_out_of_range) return value;
-  return std::strtod(text.c_str(), nullptr);
-}
-
 }  // namespace
 
 bool starts_number(std::string_view text, std::size_t at) { return is_ascii_digit(at_or_zero(text, at)); }
@@ -127,7 +120,7 @@ std::optional<std::string> scan_number(std::string_view text, std::size_t at, Nu
   if (const auto end = float_end(text, at)) {
     number.is_float = true;
     number.size = *end - at;
-    number.number = read_double(without_underscores(text.substr(at, number.size)));
+    number.number = parse_number<double>(without_underscores(text.substr(at, number.size))).value_or(0.0);
     return std::nullopt;
   }
   std::size_t digits = at;
@@ -235,8 +228,8 @@ std::optional<double> parse_float(std::string_view given) {
     if (at == first) return std::nullopt;
   }
   if (at != digits.size()) return std::nullopt;
-  const double value = read_double(without_underscores(digits));
-  return negative ? -value : value;
+  const std::optional<double> value = parse_number<double>(without_underscores(digits));
+  return value && negative ? -*value : value;
 }
 
 }  // namespace galago::text::jinja

@@ -22,16 +22,28 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-SHARED_FOLDERS = ["text/llama2", "text/gpt_oss_mxfp4", "multimodal/clip", "multimodal/llava",
-                  "multimodal/mobilevlm_v2", "multimodal/whisper"]
+SHARED_FOLDERS = [
+    "text/llama2",
+    "text/gpt_oss_mxfp4",
+    "multimodal/clip",
+    "multimodal/llava",
+    "multimodal/mobilevlm_v2",
+    "multimodal/whisper",
+]
 N_FIRST = 4
 
 ScalarType = gguf.GGUFValueType
 
 
 def describe_tensor(name: str, dtype: str, shape: list[int], raw: bytes, first: list[float]) -> dict[str, Any]:
-    return {"name": name, "dtype": dtype.lower(), "shape": shape, "bytes": len(raw), "crc32": zlib.crc32(raw),
-            "first": [float(x) for x in first]}
+    return {
+        "name": name,
+        "dtype": dtype.lower(),
+        "shape": shape,
+        "bytes": len(raw),
+        "crc32": zlib.crc32(raw),
+        "first": [float(x) for x in first],
+    }
 
 
 def describe_field(field: gguf.ReaderField) -> dict[str, Any]:
@@ -101,8 +113,12 @@ def write_small_gguf(path: Path) -> None:
     writer.add_tensor("vector", random.standard_normal(5, dtype=np.float32))
     writer.add_tensor("matrix", random.standard_normal((3, 4), dtype=np.float32).astype(np.float16))
     writer.add_tensor("cube", random.standard_normal((2, 3, 4), dtype=np.float32))
-    for kind in (gguf.GGMLQuantizationType.Q4_0, gguf.GGMLQuantizationType.Q4_1, gguf.GGMLQuantizationType.Q8_0,
-                 gguf.GGMLQuantizationType.BF16):
+    for kind in (
+        gguf.GGMLQuantizationType.Q4_0,
+        gguf.GGMLQuantizationType.Q4_1,
+        gguf.GGMLQuantizationType.Q8_0,
+        gguf.GGMLQuantizationType.BF16,
+    ):
         rows = gguf.quantize(random.standard_normal((3, 64), dtype=np.float32), kind)
         writer.add_tensor(f"rows.{kind.name}", rows, raw_dtype=kind)
     writer.write_header_to_file()
@@ -124,9 +140,18 @@ def write_split_gguf(folder: Path) -> None:
 def write_sharded_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(7)
-    plain = {"bool": torch.bool, "u8": torch.uint8, "i8": torch.int8, "i16": torch.int16, "i32": torch.int32,
-             "i64": torch.int64, "f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32,
-             "f64": torch.float64}
+    plain = {
+        "bool": torch.bool,
+        "u8": torch.uint8,
+        "i8": torch.int8,
+        "i16": torch.int16,
+        "i32": torch.int32,
+        "i64": torch.int64,
+        "f16": torch.float16,
+        "bf16": torch.bfloat16,
+        "f32": torch.float32,
+        "f64": torch.float64,
+    }
     first = {f"of.{name}": (torch.randn(3, 5) * 4).to(dtype) for name, dtype in plain.items()}
     second = {"scalar": torch.tensor(2.5), "empty": torch.zeros(0, 4), "deep": torch.randn(1, 2, 1, 3, 1)}
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
@@ -154,11 +179,14 @@ def main() -> None:
     write_split_gguf(args.data)
     write_sharded_folder(args.data / "sharded")
     splits = [describe_gguf(path)["tensors"] for path in sorted(args.data.glob("split-*.gguf"))]
-    write_json(args.data / "expected.json", {
-        "small.gguf": describe_gguf(args.data / "small.gguf"),
-        "split-00001-of-00003.gguf": {"tensors": sum(splits, [])},
-        "sharded": describe_safetensors(sorted((args.data / "sharded").glob("*.safetensors"))),
-    })
+    write_json(
+        args.data / "expected.json",
+        {
+            "small.gguf": describe_gguf(args.data / "small.gguf"),
+            "split-00001-of-00003.gguf": {"tensors": sum(splits, [])},
+            "sharded": describe_safetensors(sorted((args.data / "sharded").glob("*.safetensors"))),
+        },
+    )
     if args.shared is None:
         return
     described: dict[str, Any] = {}
