@@ -229,6 +229,7 @@ TEST_F(ChatTemplateTest, NamesWhatItDoesNotSupport) {
   refused("{{ range(3)[1:] }}", "a slice of a range is");
   refused("{{ l|sort(attribute='a,b') }}", "sort by several attributes is");
   refused("{{ '{:5}'.format(1) }}", "the field '{:5}' of format() is");
+  refused("{{ namespace(a=1) }}", "printing a Namespace is");
   refused("{{ strftime_now('%c') }}", "the directive '%c' of strftime_now is");
   EXPECT_EQ(render("{{ '%d' % 1 }}").error().message,
             "test:1: '%' on a text is not supported here: use '~' or format()");
@@ -300,7 +301,7 @@ TEST_F(ChatTemplateTest, HostileTemplatesEndAtALimit) {
       "}}",
       "{% set ns = namespace(y=[1]) %}{% for i in range(100) %}{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.y|tojson "
       "}}",
-      "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
+      "{% set ns = namespace() %}{% set ns.x = ns %}" + loop + "{% set ns.x = [ns.x, ns] %}{% endfor %}",
       "{% set ns = namespace(g=[1]) %}" + loop + "{% set ns.g = ns.g|map('string') %}{% endfor %}{{ ns.g|list }}",
       "{% set ns = namespace() %}" + loop + "{% for x in [ns.l] %}{% set ns.l = loop %}{% endfor %}{% endfor %}",
       "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",

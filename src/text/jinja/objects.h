@@ -63,8 +63,6 @@ class CallableObject : public Object {
  public:
   using Object::Object;
   virtual Result<Value> call(Runtime& runtime, Arguments& arguments) const = 0;
-  // What printing it shows; empty where Python would show an address.
-  virtual std::string text() const { return {}; }
 };
 
 // A loop that runs, which is `loop` in its body. Its filter looks at an element when it is that element's turn, or when
@@ -77,7 +75,6 @@ class LoopObject : public Object {
   // Missing when there is none of that name.
   Result<Value> attribute(Runtime& runtime, std::string_view name);
   Result<std::int64_t> length(Runtime& runtime);
-  std::int64_t index0() const { return index0_; }
 
  private:
   // The next element that passes.

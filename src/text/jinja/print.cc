@@ -59,19 +59,6 @@ Status append_entries(Runtime& runtime, const DictObject& dict, std::string& out
   return {};
 }
 
-Status append_namespace(Runtime& runtime, const NamespaceObject& object, std::string& out) {
-  out += "<Namespace {";
-  bool first = true;
-  for (const auto& [name, value] : object.attributes()) {
-    if (!first) out += ", ";
-    first = false;
-    out += repr_string(name) + ": ";
-    GALAGO_CHECK(append_repr(runtime, value, out));
-  }
-  out += "}>";
-  return {};
-}
-
 }  // namespace
 
 Status append_str(Runtime& runtime, const Value& value, std::string& out) {
@@ -109,27 +96,18 @@ Status append_repr(Runtime& runtime, const Value& value, std::string& out) {
       out += value.items().size() == 1 ? ",)" : ")";
       return {};
     case Kind::kDict: return append_entries(runtime, value.dict(), out);
-    case Kind::kNamespace: return append_namespace(runtime, value.name_space(), out);
     case Kind::kRange: out += value.sequence().label(); return {};
     case Kind::kView:
       out += value.sequence().label() + "([";
       GALAGO_CHECK(append_items(runtime, value.items(), out));
       out += "])";
       return {};
-    case Kind::kLoop: {
-      GALAGO_TRY(const std::int64_t count, value.loop().length(runtime));
-      out += fmt::format("<LoopContext {}/{}>", value.loop().index0() + 1, count);
-      return {};
-    }
+    case Kind::kNamespace:
+    case Kind::kLoop:
     case Kind::kCallable:
-      if (std::string text = value.callable().text(); !text.empty()) {
-        out += text;
-        return {};
-      }
-      break;
     case Kind::kIterator: break;
   }
-  return runtime.unsupported(fmt::format("a {} cannot be printed", type_name(value)));
+  return runtime.unsupported(fmt::format("printing a {} is not supported here", type_name(value)));
 }
 
 Result<std::string> to_str(Runtime& runtime, const Value& value) {
