@@ -230,6 +230,7 @@ TEST_F(ChatTemplateTest, NamesWhatItDoesNotSupport) {
   refused("{{ l|sort(attribute='a,b') }}", "sort by several attributes is");
   refused("{{ '{:5}'.format(1) }}", "the field '{:5}' of format() is");
   refused("{{ namespace(a=1) }}", "printing a Namespace is");
+  refused("{{ 0x1F }}", "a number in another base or with underscores is");
   refused("{{ strftime_now('%c') }}", "the directive '%c' of strftime_now is");
   EXPECT_EQ(render("{{ '%d' % 1 }}").error().message,
             "test:1: '%' on a text is not supported here: use '~' or format()");

@@ -47,11 +47,6 @@ bool is_space(char32_t c) {
   return is_white_space(c);
 }
 
-bool is_decimal(char32_t c) {
-  if (c < 0x80) return c >= '0' && c <= '9';
-  return (categories(c) & kNumberDecimal) != 0;
-}
-
 bool is_printable(char32_t c) {
   if (c < 0x7F) return c >= 0x20;
   return (categories(c) & (kOther | kSeparator)) == 0;

@@ -10,7 +10,6 @@ namespace galago::text::jinja {
 
 // str.isspace() and the regular expression \s: White_Space and the separators U+001C to U+001F.
 bool is_space(char32_t c);
-bool is_decimal(char32_t c);
 bool is_printable(char32_t c);
 
 // One code point gives one, but for ß, which gives SS; Python knows a hundred other rare ones.

@@ -89,7 +89,7 @@ Result<Value> Runtime::evaluate_inner(const Expr& node, const Ref<Scope>& scope)
 }
 
 Result<Value> Runtime::evaluate_name(const Expr& node, const Ref<Scope>& scope) {
-  if (const Value* value = scope->find(node.symbol); value != nullptr && !value->is_missing()) return *value;
+  if (const Value* value = scope->find(node.symbol)) return *value;
   if (const Builtin* global = find_in(globals(), node.name)) return bind(*this, *global, Value::none());
   if (is_left_out_global(node.name)) return unsupported(not_supported("function", node.name));
   return undefined(fmt::format("'{}' is undefined", node.name));

@@ -31,8 +31,7 @@ class AttributePath {
       const std::size_t dot = std::min(rest.find('.'), rest.size());
       const std::string_view part = rest.substr(0, dot);
       bool overflow = false;
-      const auto index =
-          part.find_first_not_of("0123456789") == part.npos ? parse_int(part, 10, overflow) : std::nullopt;
+      const auto index = part.find_first_not_of("0123456789") == part.npos ? parse_int(part, overflow) : std::nullopt;
       parts_.push_back(index ? Value::integer(*index) : runtime.string(std::string(part)));
       if (dot == rest.size()) return;
       rest.remove_prefix(dot + 1);
@@ -330,7 +329,7 @@ Answer to_int(Runtime& runtime, const Value& value, Span arguments) {
   std::optional<double> number;
   if (value.is_string()) {
     bool overflow = false;
-    if (const auto whole = parse_int(value.text(), 10, overflow)) return Value::integer(*whole);
+    if (const auto whole = parse_int(value.text(), overflow)) return Value::integer(*whole);
     if (overflow) return runtime.limit("the integer '{:.40}' has more than 64 bits", value.text());
     number = parse_float(value.text());
     if (!number || std::isinf(*number)) return fallback;

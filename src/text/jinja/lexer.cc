@@ -188,7 +188,9 @@ Status Lexer::raw(std::size_t at) {
 
 Status Lexer::number() {
   NumberToken number;
-  if (auto message = scan_number(text_, pos_, number)) return fail(*message);
+  if (auto message = scan_number(text_, pos_, number)) {
+    return template_error(ErrorCode::kUnsupported, name_, line_, *message);
+  }
   push(number.is_float ? TokenKind::kFloat : TokenKind::kInteger, std::string(text_.substr(pos_, number.size)));
   tokens_.back().integer = number.integer;
   tokens_.back().number = number.number;
@@ -244,7 +246,7 @@ Status Lexer::tag_body(bool is_block) {
     if (is_space(c.code_point)) {
       if (c.code_point == '\n') ++line_;
       pos_ += c.size;
-    } else if (starts_number(text_, pos_)) {
+    } else if (text_[pos_] >= '0' && text_[pos_] <= '9') {
       if (auto status = number(); !status.ok()) return status;
     } else if (is_word(text_[pos_])) {
       std::size_t end = pos_;
