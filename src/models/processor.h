@@ -10,15 +10,16 @@
 
 #include "galago/image.h"
 #include "galago/tensor.h"
+#include "graph/trace.h"
 #include "text/tokenizer.h"
 
 namespace galago::models {
 
 // One run of an encoder entry whose output rows are spliced into the prompt.
 struct EncoderRun {
-  std::string entry;           // "encode_image"
-  std::vector<Tensor> inputs;  // one for each input of the entry
-  std::int64_t rows = 0;       // rows of its first output
+  std::string entry;                       // "encode_image"
+  std::vector<graph::NamedTensor> inputs;  // one for each input of the entry
+  std::int64_t rows = 0;                   // rows of its first output
 };
 
 struct PreparedPrompt {

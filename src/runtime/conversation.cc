@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/try.h"
 #include "media/image_decode.h"
+#include "runtime/encoder_runs.h"
 #include "runtime/tokenizer_source.h"
 
 namespace galago::runtime {
@@ -119,26 +120,11 @@ Result<models::PreparedPrompt> Conversation::prompt_of_messages() {
   return engine_->model().processor().prepare(*tokenizer, prompt, images, /*add_special=*/true);
 }
 
-Status Conversation::encode_media(const std::vector<models::EncoderRun>& encoders) {
-  media_.clear();
-  for (const models::EncoderRun& run : encoders) {
-    EntryExecutor& executor = stepper_->executor();
-    const int entry = executor.find(run.entry);
-    if (entry < 0) return error(ErrorCode::kInternal, "the model has no entry \"{}\"", run.entry);
-    std::vector<const std::byte*> inputs;
-    for (const Tensor& input : run.inputs) inputs.push_back(input.bytes().data());
-    GALAGO_CHECK(executor.run(entry, {}, inputs, nullptr));
-    const std::span<const float> rows = executor.output(entry, 0);
-    media_.insert(media_.end(), rows.begin(), rows.end());
-  }
-  return {};
-}
-
 // How many tokens of the cache the prompt begins with; a picture counts as the same when its pixels are.
 std::size_t Conversation::reusable_prefix(const models::PreparedPrompt& prompt) const {
   std::vector<std::uint64_t> marks;
   for (const models::EncoderRun& run : prompt.encoders) {
-    const std::uint64_t mark = mark_of(run.inputs[0].bytes());
+    const std::uint64_t mark = mark_of(run.inputs[0].tensor.bytes());
     marks.insert(marks.end(), static_cast<std::size_t>(run.rows), mark);
   }
   const auto media_mark = [](const std::vector<std::uint64_t>& all, std::int32_t row) -> std::uint64_t {
@@ -171,10 +157,10 @@ Status Conversation::start() {
   stats_.prompt_tokens = static_cast<std::int64_t>(prompt.ids.size());
   stats_.reused_tokens = static_cast<std::int64_t>(reused);
   const auto encoding = Clock::now();
-  GALAGO_CHECK(encode_media(prompt.encoders));
+  GALAGO_TRY(media_, encode(stepper_->executor(), prompt.encoders));
   media_marks_.clear();
   for (const models::EncoderRun& run : prompt.encoders) {
-    media_marks_.insert(media_marks_.end(), static_cast<std::size_t>(run.rows), mark_of(run.inputs[0].bytes()));
+    media_marks_.insert(media_marks_.end(), static_cast<std::size_t>(run.rows), mark_of(run.inputs[0].tensor.bytes()));
   }
   if (!prompt.encoders.empty()) stats_.encode_seconds = seconds_since(encoding);
   return {};

@@ -46,7 +46,6 @@ class Conversation {
   Result<models::PreparedPrompt> prompt_of_messages();
   Result<std::string> render(std::vector<Image>& images) const;
   Status start();
-  Status encode_media(const std::vector<models::EncoderRun>& encoders);
   Result<std::span<const float>> prefill();
   Status make_room(std::int64_t n);
   void accept(std::int32_t token);

@@ -27,7 +27,7 @@ Status feed_pixels(const Run& run, std::vector<models::EncoderRun>& encoders) {
   GALAGO_TRY(const Tensor pixels, run.expected.tensor("pixel_values"));
   std::size_t at = 0;
   for (models::EncoderRun& encoder : encoders) {
-    Tensor& input = encoder.inputs[0];
+    Tensor& input = encoder.inputs[0].tensor;
     const std::size_t n = input.floats().size();
     if (at + n > pixels.floats().size()) {
       return error(ErrorCode::kInvalidArgument, "{}: \"pixel_values\" has the shape {}; {} pictures of {} are expected",
@@ -70,7 +70,7 @@ Result<Prompt> prepare_media(const Run& run) {
   GALAGO_TRY(models::PreparedPrompt prepared,
              processor.prepare(*tokenizer, run.media->prompts[0], run.media->images, /*add_special=*/true));
   std::vector<Tensor> pictures;
-  for (const models::EncoderRun& encoder : prepared.encoders) pictures.push_back(encoder.inputs[0]);
+  for (const models::EncoderRun& encoder : prepared.encoders) pictures.push_back(encoder.inputs[0].tensor);
   if (!pictures.empty()) {
     GALAGO_TRY(const std::vector<float> levels, grey_levels(processor));
     GALAGO_CHECK(run.comparison.add_pixels(pictures, levels));
