@@ -186,7 +186,7 @@ Result<std::vector<graph::NamedTensor>> Clip::encode(const EncodeRequest& reques
       {"input_ids", stacked(texts.ids)}, {"attention_mask", stacked(texts.mask)}, {"pixel_values", joined(pixels)}};
   StageTable image_stages, text_stages;
   for (const Tensor& one : pixels) {
-    GALAGO_TRY(const auto outputs, runner.run("encode_image", std::array{one}));
+    GALAGO_TRY(const auto outputs, runner.run("encode_image", std::array{graph::NamedTensor{"pixels", one}}));
     image_stages.add(outputs);
   }
   for (std::size_t t = 0; t < texts.ids.size(); ++t) {
@@ -201,16 +201,21 @@ Result<std::vector<graph::NamedTensor>> Clip::encode(const EncodeRequest& reques
       return Tensor::from(std::span<const std::int32_t>(values), {n});
     };
     const std::vector<std::int32_t> pooled = {pooled_position(ids)};
-    const std::array inputs = {row(ids), row(positions), row(queries), row(keys),
-                               Tensor::from(std::span<const std::int32_t>(pooled), {1})};
+    const std::vector<graph::NamedTensor> inputs = {
+        {"token_ids", row(ids)},
+        {"positions", row(positions)},
+        {"query_segment", row(queries)},
+        {"key_segment", row(keys)},
+        {"pooled_row", Tensor::from(std::span<const std::int32_t>(pooled), {1})}};
     GALAGO_TRY(const auto outputs, runner.run("encode_text", inputs));
     text_stages.add(outputs);
   }
   image_stages.append_to(stages);
   text_stages.append_to(stages);
   if (pixels.empty() || texts.ids.empty()) return stages;
-  GALAGO_TRY(const auto outputs,
-             runner.run("similarity", std::array{image_stages.find("image_embeds"), text_stages.find("text_embeds")}));
+  const std::vector<graph::NamedTensor> embeds = {{"image_embeds", image_stages.find("image_embeds")},
+                                                  {"text_embeds", text_stages.find("text_embeds")}};
+  GALAGO_TRY(const auto outputs, runner.run("similarity", embeds));
   stages.insert(stages.end(), outputs.begin(), outputs.end());
   return stages;
 }

@@ -50,7 +50,8 @@ class EntryRunner {
  public:
   virtual ~EntryRunner() = default;
   // The outputs of an entry without state, by name, taps included.
-  virtual Result<std::vector<graph::NamedTensor>> run(std::string_view entry, std::span<const Tensor> inputs) = 0;
+  virtual Result<std::vector<graph::NamedTensor>> run(std::string_view entry,
+                                                      std::span<const graph::NamedTensor> inputs) = 0;
 };
 
 // What an encoder is asked to compare: texts with pictures.

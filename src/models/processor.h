@@ -10,22 +10,35 @@
 
 #include "galago/image.h"
 #include "galago/tensor.h"
+#include "graph/trace.h"
 #include "text/tokenizer.h"
 
 namespace galago::models {
 
 // One run of an encoder entry whose output rows are spliced into the prompt.
 struct EncoderRun {
-  std::string entry;           // "encode_image"
-  std::vector<Tensor> inputs;  // one for each input of the entry
-  std::int64_t rows = 0;       // rows of its first output
+  std::string entry;                       // "encode_image"
+  std::vector<graph::NamedTensor> inputs;  // one for each input of the entry
+  std::int64_t rows = 0;                   // rows of its first output
+};
+
+// Rows of a further input of prefill and decode ("spans", "deepstack_0"), one for each token: (ids, width).
+struct PreparedRows {
+  std::string input;
+  std::vector<float> values;       // of an f32 input
+  std::vector<std::int32_t> ints;  // of an i32 input
+  // The row of every token that is generated after the prompt, of one of the two; empty: zeros.
+  std::vector<float> later_values;
+  std::vector<std::int32_t> later_ints;
 };
 
 struct PreparedPrompt {
   std::vector<text::TokenId> ids;  // with placeholders expanded: as many as rows of the prompt
   std::vector<std::int32_t>
-      splice_index;                     // for each id: a row of all encoders' rows one after the other, or -1; or empty
-  std::vector<std::int32_t> positions;  // (axes, ids); empty: 0, 1, 2, ... on every axis
+      splice_index;  // for each id: a row of all encoders' rows one after the other, or -1; or empty
+  // (axes, ids); empty: 0, 1, 2, ... on every axis. The token after the prompt stands one after the largest.
+  std::vector<std::int32_t> positions;
+  std::vector<PreparedRows> rows;  // for each further input of the decoder's entries
   std::vector<EncoderRun> encoders;
   // Named intermediate results for comparison with the original ("input_ids_unexpanded").
   std::vector<std::pair<std::string, Tensor>> stages;

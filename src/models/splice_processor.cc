@@ -39,7 +39,7 @@ Result<PreparedPrompt> SpliceProcessor::prepare(const text::Tokenizer& tokenizer
                                    : join_pieces(tokenizer, prompt, add_special, prepared));
   for (const Image& image : images) {
     GALAGO_TRY(Tensor tensor, pixels(image));
-    prepared.encoders.push_back({"encode_image", {std::move(tensor)}, config_.rows_per_image});
+    prepared.encoders.push_back({"encode_image", {{"pixels", std::move(tensor)}}, config_.rows_per_image});
   }
   return prepared;
 }

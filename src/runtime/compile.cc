@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "graph/pipeline.h"
+#include "graph/symbol_binding.h"
 
 namespace galago {
 
@@ -21,32 +22,10 @@ struct CompiledGraph::Impl {
 
 namespace {
 
-// The values of the symbols, found by comparing the inputs with the types that were traced.
-Result<SymbolValues> bind_symbols(const graph::Graph& graph, std::span<const Tensor> inputs) {
-  if (inputs.size() != graph.inputs.size()) {
-    return error(ErrorCode::kInvalidArgument, "{}: {} inputs; {} are expected", graph.name, inputs.size(),
-                 graph.inputs.size());
-  }
-  SymbolValues values;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const graph::Value& expected = graph.value(graph.inputs[i]);
-    if (!inputs[i].ok()) return inputs[i].error();
-    const Shape& shape = inputs[i].shape();
-    bool fits = inputs[i].dtype() == expected.type.dtype && shape.rank() == expected.type.shape.rank();
-    for (int d = 0; fits && d < shape.rank(); ++d) {
-      const Dim& dim = expected.type.shape.dim(d);
-      if (dim.is_constant()) {
-        fits = dim.bound() == shape.dim(d).bound();
-      } else if (dim.at(shape.dim(d).bound()) == shape.dim(d).bound()) {  // the symbol itself, not a multiple of it
-        GALAGO_CHECK(values.bind(dim.name(), shape.dim(d).bound()));
-      }
-    }
-    if (!fits) {
-      return error(ErrorCode::kInvalidArgument, "{}: the input \"{}\" is {}; {} is expected", graph.name, expected.name,
-                   inputs[i].type().to_string(), expected.type.to_string());
-    }
-  }
-  return values;
+std::vector<graph::TraceInput> inputs_of(const graph::Graph& graph) {
+  std::vector<graph::TraceInput> inputs;
+  for (const graph::ValueId id : graph.inputs) inputs.push_back({graph.value(id).name, graph.value(id).type});
+  return inputs;
 }
 
 }  // namespace
@@ -70,13 +49,10 @@ Result<CompiledGraph> compile(const Graph& graph, const CompileOptions& options)
 
 Result<std::vector<Tensor>> CompiledGraph::run(std::span<const Tensor> inputs) const {
   const graph::Graph& graph = *impl_->optimized.graph();
-  GALAGO_TRY(const SymbolValues values, bind_symbols(graph, inputs));
-  std::vector<std::int64_t> symbols;
-  for (const graph::SymbolBound& symbol : impl_->program->symbols()) {
-    const auto value = values.find(symbol.name);
-    if (!value) return error(ErrorCode::kInvalidArgument, "{}: nothing tells the size \"{}\"", graph.name, symbol.name);
-    symbols.push_back(*value);
-  }
+  GALAGO_TRY(const std::vector<std::int64_t> symbols, graph::bind_symbols(graph.name, inputs_of(graph), inputs));
+  SymbolValues values;
+  const std::vector<graph::SymbolBound>& names = impl_->program->symbols();
+  for (std::size_t i = 0; i < names.size(); ++i) GALAGO_CHECK(values.bind(names[i].name, symbols[i]));
   std::vector<const std::byte*> data;
   for (const Tensor& input : inputs) data.push_back(input.bytes().data());
   const graph::RunArguments arguments{

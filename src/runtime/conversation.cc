@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/try.h"
 #include "media/image_decode.h"
+#include "runtime/encoder_runs.h"
 #include "runtime/tokenizer_source.h"
 
 namespace galago::runtime {
@@ -17,11 +18,20 @@ Result<Image> load(const Part& part) {
   return media::load_image(std::get<ImageFile>(part).path);
 }
 
-// FNV-1a over the bytes of a tensor: tells whether a cached media row is of the same picture.
-std::uint64_t mark_of(std::span<const std::byte> bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const std::byte byte : bytes) hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3u;
-  return hash;
+// What each media row is made from, FNV-1a over the inputs of its encoder: tells whether a cached row is of the same
+// picture.
+std::vector<std::uint64_t> marks_of(std::span<const models::EncoderRun> runs) {
+  std::vector<std::uint64_t> marks;
+  for (const models::EncoderRun& run : runs) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const graph::NamedTensor& input : run.inputs) {
+      for (const std::byte byte : input.tensor.bytes()) {
+        hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3u;
+      }
+    }
+    marks.insert(marks.end(), static_cast<std::size_t>(run.rows), hash);
+  }
+  return marks;
 }
 
 }  // namespace
@@ -65,9 +75,6 @@ Status Conversation::allocate() {
   sequence_.emplace(*store_);
   GALAGO_TRY(auto executor, engine_->make_executor());
   GALAGO_TRY(stepper_, Stepper::create(engine_->model(), std::move(executor), *store_, engine_->limits(), 1));
-  const auto most = static_cast<std::size_t>(store_->max_pages()) * ops::kPageTokens + 1;
-  tokens_.reserve(most);
-  splice_.reserve(most);
   return {};
 }
 
@@ -119,38 +126,17 @@ Result<models::PreparedPrompt> Conversation::prompt_of_messages() {
   return engine_->model().processor().prepare(*tokenizer, prompt, images, /*add_special=*/true);
 }
 
-Status Conversation::encode_media(const std::vector<models::EncoderRun>& encoders) {
-  media_.clear();
-  for (const models::EncoderRun& run : encoders) {
-    EntryExecutor& executor = stepper_->executor();
-    const int entry = executor.find(run.entry);
-    if (entry < 0) return error(ErrorCode::kInternal, "the model has no entry \"{}\"", run.entry);
-    std::vector<const std::byte*> inputs;
-    for (const Tensor& input : run.inputs) inputs.push_back(input.bytes().data());
-    GALAGO_CHECK(executor.run(entry, {}, inputs, nullptr));
-    const std::span<const float> rows = executor.output(entry, 0);
-    media_.insert(media_.end(), rows.begin(), rows.end());
-  }
-  return {};
-}
-
 // How many tokens of the cache the prompt begins with; a picture counts as the same when its pixels are.
-std::size_t Conversation::reusable_prefix(const models::PreparedPrompt& prompt) const {
-  std::vector<std::uint64_t> marks;
-  for (const models::EncoderRun& run : prompt.encoders) {
-    const std::uint64_t mark = mark_of(run.inputs[0].bytes());
-    marks.insert(marks.end(), static_cast<std::size_t>(run.rows), mark);
-  }
-  const auto media_mark = [](const std::vector<std::uint64_t>& all, std::int32_t row) -> std::uint64_t {
+std::size_t Conversation::reusable_prefix(const TokenRows& prompt, const std::vector<std::uint64_t>& marks) const {
+  const auto mark = [](const std::vector<std::uint64_t>& all, std::int32_t row) -> std::uint64_t {
     return row < 0 ? 0 : all[static_cast<std::size_t>(row)];
   };
   const std::size_t cached = static_cast<std::size_t>(sequence_->length());
-  const std::size_t most = std::min(cached, prompt.ids.size() - 1);  // the last token's logits are needed
+  const std::size_t most = std::min(cached, prompt.size() - 1);  // the last token's logits are needed
   std::size_t n = 0;
-  for (; n < most && tokens_[n] == prompt.ids[n]; ++n) {
-    const std::int32_t row = prompt.splice_index.empty() ? -1 : prompt.splice_index[n];
-    const std::int32_t cached_row = splice_.empty() ? -1 : splice_[n];
-    if (row != cached_row || media_mark(marks, row) != media_mark(media_marks_, cached_row)) break;
+  for (; n < most && rows_.same(n, prompt); ++n) {
+    const std::int32_t row = prompt.media_row(n), cached_row = rows_.media_row(n);
+    if (row != cached_row || mark(marks, row) != mark(media_marks_, cached_row)) break;
   }
   return n;
 }
@@ -164,18 +150,18 @@ Status Conversation::start() {
   GALAGO_TRY(const text::Tokenizer* tokenizer, engine_->tokenizer());
   decoder_.emplace(*tokenizer, text::StreamDecoder::Options{.at_start = false});
 
-  const std::size_t reused = reusable_prefix(prompt);
+  TokenRows rows;
+  GALAGO_CHECK(rows.assign(prompt, engine_->model().info().position_axes));
+  rows.reserve(static_cast<std::size_t>(store_->max_pages()) * ops::kPageTokens + 1);
+  std::vector<std::uint64_t> marks = marks_of(prompt.encoders);
+  const std::size_t reused = reusable_prefix(rows, marks);
   sequence_->truncate(static_cast<std::int64_t>(reused));
-  tokens_.assign(prompt.ids.begin(), prompt.ids.end());
-  splice_.assign(prompt.splice_index.begin(), prompt.splice_index.end());
+  rows_ = std::move(rows);
   stats_.prompt_tokens = static_cast<std::int64_t>(prompt.ids.size());
   stats_.reused_tokens = static_cast<std::int64_t>(reused);
   const auto encoding = Clock::now();
-  GALAGO_CHECK(encode_media(prompt.encoders));
-  media_marks_.clear();
-  for (const models::EncoderRun& run : prompt.encoders) {
-    media_marks_.insert(media_marks_.end(), static_cast<std::size_t>(run.rows), mark_of(run.inputs[0].bytes()));
-  }
+  GALAGO_TRY(media_, encode(stepper_->executor(), prompt.encoders));
+  media_marks_ = std::move(marks);
   if (!prompt.encoders.empty()) stats_.encode_seconds = seconds_since(encoding);
   return {};
 }
@@ -184,7 +170,7 @@ Status Conversation::start() {
 Status Conversation::make_room(std::int64_t n) {
   const std::int64_t capacity =
       session_options_.context > 0 ? session_options_.context : engine_->description().context_length;
-  const auto total = static_cast<std::int64_t>(tokens_.size());
+  const auto total = static_cast<std::int64_t>(rows_.size());
   if (total + n <= capacity) return {};
   if (options_.overflow == ContextOverflow::kError) {
     return error(ErrorCode::kOutOfRange,
@@ -195,10 +181,7 @@ Status Conversation::make_room(std::int64_t n) {
   // Half of what may go goes at once, so that reading the rest again is rare.
   const std::int64_t kept_first = std::clamp<std::int64_t>(options_.keep_tokens, 0, capacity / 2);
   const std::int64_t kept_last = (capacity - kept_first) / 2;
-  const auto from = tokens_.begin() + kept_first;
-  const auto count = total - kept_first - kept_last;
-  tokens_.erase(from, from + count);
-  if (!splice_.empty()) splice_.erase(splice_.begin() + kept_first, splice_.begin() + kept_first + count);
+  rows_.forget(static_cast<std::size_t>(kept_first), static_cast<std::size_t>(total - kept_first - kept_last));
   sequence_->truncate(std::min(sequence_->length(), kept_first));
   return {};
 }
@@ -206,12 +189,11 @@ Status Conversation::make_room(std::int64_t n) {
 // Reads the tokens that are not in the cache yet; the logits of the last.
 Result<std::span<const float>> Conversation::prefill() {
   std::span<const float> hidden;
-  while (static_cast<std::size_t>(sequence_->length()) < tokens_.size()) {
+  while (static_cast<std::size_t>(sequence_->length()) < rows_.size()) {
     if (cancelled_.load(std::memory_order_relaxed)) return error(ErrorCode::kCancelled, "cancelled");
     const auto at = static_cast<std::size_t>(sequence_->length());
-    const std::size_t n = std::min(tokens_.size() - at, static_cast<std::size_t>(stepper_->max_prefill_rows()));
-    StepPart part{.sequence = &*sequence_, .ids = std::span(tokens_).subspan(at, n), .media = media_};
-    if (!splice_.empty()) part.splice = std::span(splice_).subspan(at, n);
+    const std::size_t n = std::min(rows_.size() - at, static_cast<std::size_t>(stepper_->max_prefill_rows()));
+    const StepPart& part = rows_.part(*sequence_, at, n, media_, stepper_->prefill_rows());
     GALAGO_TRY(hidden, stepper_->prefill(std::span(&part, 1)));
   }
   return stepper_->head(hidden);
@@ -235,9 +217,9 @@ bool Conversation::next() {
     return finish(FinishReason::kContext), !piece_.text.empty();
   }
   Result<std::span<const float>> logits = error(ErrorCode::kInternal, "no step");
-  const bool one_token = static_cast<std::size_t>(sequence_->length()) + 1 == tokens_.size() && !prompt;
+  const bool one_token = static_cast<std::size_t>(sequence_->length()) + 1 == rows_.size() && !prompt;
   if (one_token) {
-    StepPart part{.sequence = &*sequence_, .ids = std::span(tokens_).last(1)};
+    const StepPart& part = rows_.part(*sequence_, rows_.size() - 1, 1, {}, stepper_->decode_rows());
     logits = stepper_->decode(std::span(&part, 1));
   } else {
     logits = prefill();
@@ -248,15 +230,14 @@ bool Conversation::next() {
     return fail(std::move(logits).error()), false;
   }
   stage_ = Stage::kDecode;
-  accept(sampler_->next(*logits, tokens_));
+  accept(sampler_->next(*logits, rows_.ids()));
   return finish_ == FinishReason::kNone || !piece_.text.empty();
 }
 
 void Conversation::accept(std::int32_t token) {
   if (!options_.ignore_end && engine_->ends_generation(token)) return finish(FinishReason::kEnd);
   ++stats_.generated_tokens;
-  tokens_.push_back(token);
-  if (!splice_.empty()) splice_.push_back(-1);
+  rows_.append(token);
   piece_ = {stops_.push(decoder_->push(token)), token};
   answer_ += piece_.text;
   if (stops_.stopped()) return finish(FinishReason::kStop);

@@ -15,6 +15,7 @@
 #include "runtime/state_store.h"
 #include "runtime/stepper.h"
 #include "runtime/stop_matcher.h"
+#include "runtime/token_rows.h"
 
 namespace galago::runtime {
 
@@ -46,13 +47,12 @@ class Conversation {
   Result<models::PreparedPrompt> prompt_of_messages();
   Result<std::string> render(std::vector<Image>& images) const;
   Status start();
-  Status encode_media(const std::vector<models::EncoderRun>& encoders);
   Result<std::span<const float>> prefill();
   Status make_room(std::int64_t n);
   void accept(std::int32_t token);
   void finish(FinishReason reason);
   void fail(Error error);
-  std::size_t reusable_prefix(const models::PreparedPrompt& prompt) const;
+  std::size_t reusable_prefix(const TokenRows& prompt, const std::vector<std::uint64_t>& marks) const;
 
   std::shared_ptr<const Engine> engine_;
   SessionOptions session_options_;
@@ -63,9 +63,7 @@ class Conversation {
   std::optional<Sequence> sequence_;
   std::optional<Stepper> stepper_;
 
-  // The tokens in the cache and those about to be, with the media rows they stand for.
-  std::vector<std::int32_t> tokens_;
-  std::vector<std::int32_t> splice_;
+  TokenRows rows_;  // of the tokens in the cache and those about to be
   std::vector<float> media_;
   std::vector<std::uint64_t> media_marks_;  // what each media row was made from
 

@@ -97,7 +97,10 @@ Sequence::~Sequence() {
 }
 
 Sequence::Sequence(Sequence&& other) noexcept
-    : store_(std::exchange(other.store_, nullptr)), pages_(std::move(other.pages_)), length_(other.length_) {}
+    : store_(std::exchange(other.store_, nullptr)),
+      pages_(std::move(other.pages_)),
+      length_(other.length_),
+      positions_(std::move(other.positions_)) {}
 
 Status Sequence::reserve(std::int64_t n) {
   const std::int64_t needed = (length_ + n + ops::kPageTokens - 1) / ops::kPageTokens;
@@ -108,8 +111,14 @@ Status Sequence::reserve(std::int64_t n) {
   return {};
 }
 
+void Sequence::advance(std::int64_t n, std::span<const std::int32_t> positions) {
+  if (!positions.empty()) positions_.append(length_, n, positions);
+  length_ += n;
+}
+
 void Sequence::truncate(std::int64_t length) {
   length_ = length;
+  positions_.truncate(length);
   const auto kept = static_cast<std::size_t>((length + ops::kPageTokens - 1) / ops::kPageTokens);
   while (pages_.size() > kept) {
     store_->give_back(pages_.back());

@@ -8,6 +8,7 @@
 #include "galago/kv_type.h"
 #include "galago/result.h"
 #include "ops/step.h"
+#include "runtime/position_log.h"
 
 namespace galago::runtime {
 
@@ -56,7 +57,10 @@ class Sequence {
   std::span<const std::int32_t> pages() const { return pages_; }
   // Room for `n` more tokens; they count once advance() is called. Fails when the store has no page left.
   Status reserve(std::int64_t n);
-  void advance(std::int64_t n) { length_ += n; }
+  // `positions`: where the tokens stand, (axes, n); empty: from next_position() on.
+  void advance(std::int64_t n, std::span<const std::int32_t> positions = {});
+  // The position of the next token on every axis, where nobody says another.
+  std::int64_t next_position() const { return positions_.next(length_); }
   // Forgets all but the first `length` tokens and gives back whole pages.
   void truncate(std::int64_t length);
 
@@ -64,6 +68,7 @@ class Sequence {
   StateStore* store_;
   std::vector<std::int32_t> pages_;
   std::int64_t length_ = 0;
+  PositionLog positions_;
 };
 
 }  // namespace galago::runtime

@@ -5,57 +5,48 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "graph/symbol_binding.h"
 
 namespace galago::runtime {
 
 Result<Stepper> Stepper::create(const models::Model& model, std::unique_ptr<EntryExecutor> executor, StateStore& store,
                                 const models::EntryLimits& limits, int max_sequences) {
-  Stepper stepper;
-  stepper.prefill_ = executor->find("prefill");
-  stepper.head_ = executor->find("head");
-  stepper.decode_ = executor->find("decode");
-  if (stepper.prefill_ < 0 || stepper.head_ < 0 || stepper.decode_ < 0) {
-    return error(ErrorCode::kUnsupported, "{} is an encoder and generates no text", model.info().architecture);
+  const models::ModelInfo& info = model.info();
+  const int head = executor->find("head");
+  if (head < 0 || executor->find("prefill") < 0 || executor->find("decode") < 0) {
+    return error(ErrorCode::kUnsupported, "{} is an encoder and generates no text", info.architecture);
   }
+  const std::vector<graph::TraceInput>& head_inputs = executor->inputs(head);
+  if (head_inputs.size() != 1 || head_inputs[0].name != "hidden") {
+    return error(ErrorCode::kUnsupported, "head: its only input is to be \"hidden\"; it takes {}, the first \"{}\"",
+                 head_inputs.size(), head_inputs.empty() ? "" : head_inputs[0].name);
+  }
+  GALAGO_TRY(StepInputs prefill, StepInputs::create(*executor, "prefill", info, limits.prefill_tokens));
+  GALAGO_TRY(StepInputs decode, StepInputs::create(*executor, "decode", info, limits.decode_tokens));
+  Stepper stepper(std::move(prefill), std::move(decode));
+  stepper.head_ = head;
+  stepper.head_symbols_.resize(executor->symbols(head).size());
   stepper.store_ = &store;
   stepper.limits_ = limits;
-  stepper.hidden_size_ = model.info().hidden_size;
-  stepper.vocab_size_ = model.info().vocab_size;
-  stepper.axes_ = model.info().position_axes;
-  stepper.takes_media_ = executor->inputs(stepper.prefill_).size() > 3;
+  stepper.hidden_size_ = info.hidden_size;
+  stepper.vocab_size_ = info.vocab_size;
   stepper.executor_ = std::move(executor);
   const auto rows = static_cast<std::size_t>(std::max(limits.prefill_tokens, limits.decode_tokens));
-  for (auto* buffer :
-       {&stepper.ids_, &stepper.splice_, &stepper.wanted_, &stepper.row_sequence_, &stepper.row_position_}) {
-    buffer->reserve(rows);
-  }
-  stepper.positions_.reserve(rows * static_cast<std::size_t>(stepper.axes_));
+  stepper.row_sequence_.reserve(rows);
+  stepper.row_position_.reserve(rows);
   stepper.page_table_.reserve(static_cast<std::size_t>(max_sequences) * static_cast<std::size_t>(store.max_pages()));
-  if (stepper.takes_media_) stepper.media_.reserve(rows * static_cast<std::size_t>(stepper.hidden_size_));
   stepper.head_input_.reserve(static_cast<std::size_t>(limits.decode_tokens) *
                               static_cast<std::size_t>(stepper.hidden_size_));
-  stepper.symbols_.reserve(8);
   return stepper;
 }
 
-// Lays the parts' rows one after the other and reserves their places in the state.
-Status Stepper::gather(std::span<const StepPart> parts, int most_rows) {
-  for (auto* buffer : {&ids_, &splice_, &wanted_, &row_sequence_, &row_position_, &page_table_}) buffer->clear();
-  std::size_t rows = 0;
-  for (const StepPart& part : parts) rows += part.ids.size();
-  if (rows == 0 || rows > static_cast<std::size_t>(most_rows)) {
-    return error(ErrorCode::kOutOfRange, "a step of {} rows; 1 to {} are possible", rows, most_rows);
-  }
+// Reserves the parts' places in the state and says where they are.
+Status Stepper::lay_out(std::span<const StepPart> parts) {
+  for (auto* buffer : {&row_sequence_, &row_position_, &page_table_}) buffer->clear();
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const StepPart& part = parts[p];
     GALAGO_CHECK(part.sequence->reserve(static_cast<std::int64_t>(part.ids.size())));
     for (std::size_t i = 0; i < part.ids.size(); ++i) {
-      const std::int32_t id = part.ids[i];
-      if (id < 0 || id >= vocab_size_) {
-        return error(ErrorCode::kInvalidArgument, "the token {} is outside of the vocabulary of {}", id, vocab_size_);
-      }
-      if (part.wants_all || i + 1 == part.ids.size()) wanted_.push_back(static_cast<std::int32_t>(ids_.size()));
-      ids_.push_back(id);
       row_sequence_.push_back(static_cast<std::int32_t>(p));
       row_position_.push_back(static_cast<std::int32_t>(part.sequence->length() + static_cast<std::int64_t>(i)));
     }
@@ -63,11 +54,7 @@ Status Stepper::gather(std::span<const StepPart> parts, int most_rows) {
     page_table_.insert(page_table_.end(), pages.begin(), pages.end());
     page_table_.resize((p + 1) * static_cast<std::size_t>(store_->max_pages()), 0);
   }
-  positions_.clear();
-  for (int axis = 0; axis < axes_; ++axis) {
-    positions_.insert(positions_.end(), row_position_.begin(), row_position_.end());
-  }
-  view_ = {.n_rows = static_cast<std::int32_t>(rows),
+  view_ = {.n_rows = static_cast<std::int32_t>(row_sequence_.size()),
            .n_sequences = static_cast<std::int32_t>(parts.size()),
            .sequence = row_sequence_.data(),
            .position = row_position_.data(),
@@ -77,60 +64,20 @@ Status Stepper::gather(std::span<const StepPart> parts, int most_rows) {
   return {};
 }
 
-// Copies the media rows that this step's parts ask for, and counts `splice` into the copy.
-Status Stepper::gather_media(std::span<const StepPart> parts) {
-  media_.clear();
-  media_rows_ = 0;
-  const auto width = static_cast<std::size_t>(hidden_size_);
+// Appends the parts' rows to their sequences; the entry's first output.
+Result<std::span<const float>> Stepper::run(StepInputs& inputs, std::span<const StepPart> parts) {
+  GALAGO_CHECK(inputs.gather(parts));
+  GALAGO_CHECK(lay_out(parts));
+  GALAGO_CHECK(inputs.run(*executor_, view_));
   for (const StepPart& part : parts) {
-    for (std::size_t i = 0; i < part.ids.size(); ++i) {
-      const std::int32_t row = part.splice.empty() ? -1 : part.splice[i];
-      if (row < 0) {
-        splice_.push_back(-1);
-        continue;
-      }
-      const std::size_t at = static_cast<std::size_t>(row) * width;
-      if (at + width > part.media.size()) {
-        return error(ErrorCode::kInvalidArgument, "the prompt asks for row {} of {} media rows", row,
-                     part.media.size() / width);
-      }
-      media_.insert(media_.end(), part.media.begin() + static_cast<std::ptrdiff_t>(at),
-                    part.media.begin() + static_cast<std::ptrdiff_t>(at + width));
-      splice_.push_back(static_cast<std::int32_t>(media_rows_++));
-    }
+    part.sequence->advance(static_cast<std::int64_t>(part.ids.size()), part.positions);
   }
-  return {};
+  return executor_->output(inputs.entry(), 0);
 }
 
-// Finds each symbol's value by its name.
-Status Stepper::run(int entry, std::span<const std::byte* const> inputs) {
-  symbols_.clear();
-  for (const graph::SymbolBound& symbol : executor_->symbols(entry)) {
-    if (symbol.name == "tokens") symbols_.push_back(static_cast<std::int64_t>(ids_.size()));
-    if (symbol.name == "rows") symbols_.push_back(static_cast<std::int64_t>(wanted_.size()));
-    if (symbol.name == "media_rows") symbols_.push_back(media_rows_);
-  }
-  return executor_->run(entry, symbols_, inputs, &view_);
-}
+Result<std::span<const float>> Stepper::prefill(std::span<const StepPart> parts) { return run(prefill_, parts); }
 
-void Stepper::advance(std::span<const StepPart> parts) {
-  for (const StepPart& part : parts) part.sequence->advance(static_cast<std::int64_t>(part.ids.size()));
-}
-
-Result<std::span<const float>> Stepper::prefill(std::span<const StepPart> parts) {
-  GALAGO_CHECK(gather(parts, limits_.prefill_tokens));
-  const auto bytes = [](const auto& buffer) { return reinterpret_cast<const std::byte*>(buffer.data()); };
-  if (takes_media_) {
-    GALAGO_CHECK(gather_media(parts));
-    const std::array inputs = {bytes(ids_), bytes(positions_), bytes(splice_), bytes(media_), bytes(wanted_)};
-    GALAGO_CHECK(run(prefill_, inputs));
-  } else {
-    const std::array inputs = {bytes(ids_), bytes(positions_), bytes(wanted_)};
-    GALAGO_CHECK(run(prefill_, inputs));
-  }
-  advance(parts);
-  return executor_->output(prefill_, 0);
-}
+Result<std::span<const float>> Stepper::decode(std::span<const StepPart> parts) { return run(decode_, parts); }
 
 Result<std::span<const float>> Stepper::head(std::span<const float> hidden) {
   const std::size_t rows = hidden.size() / static_cast<std::size_t>(hidden_size_);
@@ -140,29 +87,18 @@ Result<std::span<const float>> Stepper::head(std::span<const float> hidden) {
   }
   // A copy, because `hidden` usually lies in the arena that the head runs in.
   head_input_.assign(hidden.begin(), hidden.end());
-  symbols_.assign(1, static_cast<std::int64_t>(rows));
+  const std::array sizes = {static_cast<std::int64_t>(rows), hidden_size_};
+  GALAGO_CHECK(graph::bind_symbols("head", executor_->inputs(head_), executor_->symbols(head_), sizes, head_symbols_));
   const std::array inputs = {reinterpret_cast<const std::byte*>(head_input_.data())};
-  GALAGO_CHECK(executor_->run(head_, symbols_, inputs, nullptr));
+  GALAGO_CHECK(executor_->run(head_, head_symbols_, inputs, nullptr));
   return executor_->output(head_, 0);
-}
-
-Result<std::span<const float>> Stepper::decode(std::span<const StepPart> parts) {
-  GALAGO_CHECK(gather(parts, limits_.decode_tokens));
-  const std::array inputs = {reinterpret_cast<const std::byte*>(ids_.data()),
-                             reinterpret_cast<const std::byte*>(positions_.data())};
-  GALAGO_CHECK(run(decode_, inputs));
-  advance(parts);
-  return executor_->output(decode_, 0);
 }
 
 Result<std::span<const float>> Stepper::prefill_all(const StepPart& part, int chunk) {
   const std::size_t step = static_cast<std::size_t>(std::clamp(chunk, 1, limits_.prefill_tokens));
   std::span<const float> hidden;
   for (std::size_t at = 0; at < part.ids.size(); at += step) {
-    StepPart rows = part;
-    const std::size_t n = std::min(step, part.ids.size() - at);
-    rows.ids = part.ids.subspan(at, n);
-    if (!part.splice.empty()) rows.splice = part.splice.subspan(at, n);
+    const StepPart& rows = slice_.of(part, at, std::min(step, part.ids.size() - at));
     GALAGO_TRY(hidden, prefill(std::span(&rows, 1)));
   }
   return head(hidden.last(static_cast<std::size_t>(hidden_size_)));

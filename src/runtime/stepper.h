@@ -8,22 +8,14 @@
 
 #include "runtime/entry_executor.h"
 #include "runtime/state_store.h"
+#include "runtime/step_inputs.h"
 
 namespace galago::runtime {
-
-// One sequence's rows of a step.
-struct StepPart {
-  Sequence* sequence = nullptr;
-  std::span<const std::int32_t> ids;
-  std::span<const std::int32_t> splice;  // rows of `media` that replace embeddings, -1 for none; empty: no media
-  std::span<const float> media;          // (rows, hidden_size): what `splice` counts into
-  bool wants_all = false;                // hidden states of all rows, not of the last alone
-};
 
 // All buffers are allocated up front: steps allocate nothing.
 class Stepper {
  public:
-  // `store` outlives the stepper. Fails for models without a decoder.
+  // `store` outlives the stepper. Fails for models without a decoder, and for inputs of its entries that nothing gives.
   static Result<Stepper> create(const models::Model& model, std::unique_ptr<EntryExecutor> executor, StateStore& store,
                                 const models::EntryLimits& limits, int max_sequences);
 
@@ -32,6 +24,9 @@ class Stepper {
   std::int64_t hidden_size() const { return hidden_size_; }
   std::int64_t vocab_size() const { return vocab_size_; }
   EntryExecutor& executor() { return *executor_; }
+  // The further inputs of either entry, which every part of a step has to bring rows for (StepPart::rows).
+  const std::vector<std::string>& prefill_rows() const { return prefill_.row_inputs(); }
+  const std::vector<std::string>& decode_rows() const { return decode_.row_inputs(); }
 
   // Appends the parts' rows to their sequences and returns the wanted hidden states (rows, hidden_size), after the
   // final norm, in the parts' order. At most max_prefill_rows() rows.
@@ -45,26 +40,23 @@ class Stepper {
   Result<std::span<const float>> prefill_all(const StepPart& part, int chunk);
 
  private:
-  Stepper() = default;
-  Status gather(std::span<const StepPart> parts, int most_rows);
-  Status gather_media(std::span<const StepPart> parts);
-  Status run(int entry, std::span<const std::byte* const> inputs);
-  void advance(std::span<const StepPart> parts);
+  Stepper(StepInputs prefill, StepInputs decode) : prefill_(std::move(prefill)), decode_(std::move(decode)) {}
+  Status lay_out(std::span<const StepPart> parts);
+  Result<std::span<const float>> run(StepInputs& inputs, std::span<const StepPart> parts);
 
   std::unique_ptr<EntryExecutor> executor_;
   StateStore* store_ = nullptr;
   models::EntryLimits limits_;
   std::int64_t hidden_size_ = 0;
   std::int64_t vocab_size_ = 0;
-  int axes_ = 1;
-  int prefill_ = -1, head_ = -1, decode_ = -1;
-  bool takes_media_ = false;
+  StepInputs prefill_, decode_;
+  int head_ = -1;
 
-  std::vector<std::int32_t> ids_, positions_, splice_, wanted_, row_sequence_, row_position_, page_table_;
-  std::vector<float> media_, head_input_;
-  std::int64_t media_rows_ = 0;
-  std::vector<std::int64_t> symbols_;
+  std::vector<std::int32_t> row_sequence_, row_position_, page_table_;
+  std::vector<float> head_input_;
+  std::vector<std::int64_t> head_symbols_;
   ops::StepView view_;
+  PartSlice slice_;
 };
 
 }  // namespace galago::runtime

@@ -9,6 +9,7 @@
 #include "base/allocation_counter_test.h"
 #include "runtime/engine.h"
 #include "runtime/sampler.h"
+#include "runtime/toy_decoder_test.h"
 
 namespace galago::runtime {
 namespace {
@@ -146,6 +147,26 @@ TEST_P(Numbers, DecodeAllocatesNothing) {
     const StepPart row = decoder.part(0, std::span(more).subspan(i, 1));
     ok = ok && decoder.stepper().decode(std::span(&row, 1)).ok();
   }
+  EXPECT_EQ(allocation_count() - before, 0);
+  EXPECT_TRUE(ok);
+}
+
+// With positions on several axes and rows of further inputs, too.
+TEST(Stepper, DecodingWithNamedRowsAllocatesNothing) {
+  ToySteps toy;
+  Stepper stepper = toy.make();
+  Sequence sequence(toy.store);
+  ToyPrompt prompt(30);
+  ASSERT_TRUE(stepper.prefill_all(prompt.part(sequence), 32).ok());
+  const std::vector<std::int32_t> id = {5}, spans = {1};
+  const std::vector<float> deepstack(ToyDecoder::kHidden, 0.5f);
+  const std::vector<NamedRows> rows = {{"deepstack_0", deepstack, {}}, {"spans", {}, spans}};
+  const StepPart part{.sequence = &sequence, .ids = id, .rows = rows};
+  ASSERT_TRUE(stepper.decode(std::span(&part, 1)).ok());
+  let_threads_begin();
+  const std::int64_t before = allocation_count();
+  bool ok = true;
+  for (int i = 0; i < 70; ++i) ok = ok && stepper.decode(std::span(&part, 1)).ok();  // into the second page of state
   EXPECT_EQ(allocation_count() - before, 0);
   EXPECT_TRUE(ok);
 }

@@ -5,16 +5,11 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "runtime/stepper.h"
+#include "runtime/token_rows.h"
 #include "verify/run.h"
 
 namespace galago::verify {
 namespace {
-
-struct Prompt {
-  std::vector<std::int32_t> ids;
-  std::vector<std::int32_t> splice;
-  std::vector<models::EncoderRun> encoders;
-};
 
 // What one reading of the prompt gives.
 struct Reading {
@@ -27,7 +22,7 @@ Status feed_pixels(const Run& run, std::vector<models::EncoderRun>& encoders) {
   GALAGO_TRY(const Tensor pixels, run.expected.tensor("pixel_values"));
   std::size_t at = 0;
   for (models::EncoderRun& encoder : encoders) {
-    Tensor& input = encoder.inputs[0];
+    Tensor& input = encoder.inputs[0].tensor;
     const std::size_t n = input.floats().size();
     if (at + n > pixels.floats().size()) {
       return error(ErrorCode::kInvalidArgument, "{}: \"pixel_values\" has the shape {}; {} pictures of {} are expected",
@@ -41,14 +36,14 @@ Status feed_pixels(const Run& run, std::vector<models::EncoderRun>& encoders) {
 }
 
 // Replaces the ids by those of the file. Negative ones stand where a picture's rows go.
-Status feed_ids(const Run& run, Prompt& prompt) {
+Status feed_ids(const Run& run, models::PreparedPrompt& prompt) {
   GALAGO_TRY(std::vector<std::int32_t> ids, run.expected.ids("input_ids"));
   std::int32_t row = 0;
   const bool marked = std::any_of(ids.begin(), ids.end(), [](std::int32_t id) { return id < 0; });
   if (marked) {
-    prompt.splice.clear();
+    prompt.splice_index.clear();
     for (std::int32_t& id : ids) {
-      prompt.splice.push_back(id < 0 ? row++ : -1);
+      prompt.splice_index.push_back(id < 0 ? row++ : -1);
       id = std::max(id, 0);
     }
   } else if (ids.size() != prompt.ids.size()) {
@@ -60,31 +55,30 @@ Status feed_ids(const Run& run, Prompt& prompt) {
 }
 
 // The prompt of the media folder, with the stages of its preparation compared.
-Result<Prompt> prepare_media(const Run& run) {
+Result<models::PreparedPrompt> prepare_media(const Run& run) {
   if (run.media->prompts.size() != 1) {
     return error(ErrorCode::kCorrupt, "{}: manifest.json has {} prompts; this model takes one",
                  run.engine.checkpoint().path().string(), run.media->prompts.size());
   }
   GALAGO_TRY(const text::Tokenizer* tokenizer, run.engine.tokenizer());
   const models::Processor& processor = run.engine.model().processor();
-  GALAGO_TRY(models::PreparedPrompt prepared,
+  GALAGO_TRY(models::PreparedPrompt prompt,
              processor.prepare(*tokenizer, run.media->prompts[0], run.media->images, /*add_special=*/true));
   std::vector<Tensor> pictures;
-  for (const models::EncoderRun& encoder : prepared.encoders) pictures.push_back(encoder.inputs[0]);
+  for (const models::EncoderRun& encoder : prompt.encoders) pictures.push_back(encoder.inputs[0].tensor);
   if (!pictures.empty()) {
     GALAGO_TRY(const std::vector<float> levels, grey_levels(processor));
     GALAGO_CHECK(run.comparison.add_pixels(pictures, levels));
   }
-  for (const auto& [stage, tensor] : prepared.stages) GALAGO_CHECK(run.comparison.add(stage, tensor));
-  Prompt prompt{std::move(prepared.ids), std::move(prepared.splice_index), std::move(prepared.encoders)};
+  for (const auto& [stage, tensor] : prompt.stages) GALAGO_CHECK(run.comparison.add(stage, tensor));
   if (run.feeds("pixel_values")) GALAGO_CHECK(feed_pixels(run, prompt.encoders));
   if (run.feeds("input_ids")) GALAGO_CHECK(feed_ids(run, prompt));
   return prompt;
 }
 
-Result<Prompt> prepare(const Run& run) {
+Result<models::PreparedPrompt> prepare(const Run& run) {
   if (run.media) return prepare_media(run);
-  Prompt prompt;
+  models::PreparedPrompt prompt;
   GALAGO_TRY(prompt.ids, run.expected.ids("input_ids"));
   if (prompt.ids.empty()) {
     return error(ErrorCode::kCorrupt, "{}: \"input_ids\" is empty", run.expected.path().string());
@@ -95,12 +89,14 @@ Result<Prompt> prepare(const Run& run) {
 // A decoder with one sequence.
 class Reader {
  public:
-  static Result<std::unique_ptr<Reader>> create(const Run& run, StageExecutor executor, const Prompt& prompt) {
+  static Result<std::unique_ptr<Reader>> create(const Run& run, StageExecutor executor,
+                                                const models::PreparedPrompt& prompt) {
     std::unique_ptr<Reader> reader(new Reader(run, prompt, std::move(executor.fed)));
     const formats::StoredTensor* greedy = run.expected.find("greedy_ids");
     const std::int64_t more = greedy == nullptr || greedy->shape.empty() ? 0 : greedy->shape.back();
     GALAGO_TRY(reader->store_, run.engine.make_state(static_cast<std::int64_t>(prompt.ids.size()) + more));
     reader->sequence_.emplace(*reader->store_);
+    GALAGO_CHECK(reader->rows_.assign(prompt, run.engine.model().info().position_axes));
     GALAGO_TRY(reader->stepper_, runtime::Stepper::create(run.engine.model(), std::move(executor.executor),
                                                           *reader->store_, run.engine.limits(), 1));
     return reader;
@@ -137,9 +133,8 @@ class Reader {
     const auto step = static_cast<std::size_t>(stepper_->max_prefill_rows());
     for (std::size_t at = 0; at < prompt_.ids.size(); at += step) {
       const std::size_t n = std::min(step, prompt_.ids.size() - at);
-      runtime::StepPart part{.sequence = &*sequence_, .ids = std::span(prompt_.ids).subspan(at, n), .media = media_};
+      runtime::StepPart part = rows_.part(*sequence_, at, n, media_, stepper_->prefill_rows());
       part.wants_all = true;
-      if (!prompt_.splice.empty()) part.splice = std::span(prompt_.splice).subspan(at, n);
       GALAGO_TRY(const std::span<const float> hidden, stepper_->prefill(std::span(&part, 1)));
       reading.hidden.insert(reading.hidden.end(), hidden.begin(), hidden.end());
       taps.resize(executor.output_names(prefill).size());
@@ -169,7 +164,8 @@ class Reader {
   }
 
   Result<std::span<const float>> decode(std::int32_t token) {
-    runtime::StepPart part{.sequence = &*sequence_, .ids = std::span(&token, 1)};
+    rows_.append(token);
+    const runtime::StepPart& part = rows_.part(*sequence_, rows_.size() - 1, 1, {}, stepper_->decode_rows());
     return stepper_->decode(std::span(&part, 1));
   }
 
@@ -177,11 +173,13 @@ class Reader {
   std::int64_t vocab_size() const { return stepper_->vocab_size(); }
 
  private:
-  Reader(const Run& run, const Prompt& prompt, Tensor fed) : run_(run), prompt_(prompt), fed_(std::move(fed)) {}
+  Reader(const Run& run, const models::PreparedPrompt& prompt, Tensor fed)
+      : run_(run), prompt_(prompt), fed_(std::move(fed)) {}
 
   const Run& run_;
-  const Prompt& prompt_;
+  const models::PreparedPrompt& prompt_;
   Tensor fed_;
+  runtime::TokenRows rows_;
   std::vector<float> media_;
   std::optional<runtime::StateStore> store_;
   std::optional<runtime::Sequence> sequence_;
@@ -254,7 +252,7 @@ bool holds_inner_stages(const Expected& expected) {
 }  // namespace
 
 Status verify_decoder(const Run& run) {
-  GALAGO_TRY(const Prompt prompt, prepare(run));
+  GALAGO_TRY(const models::PreparedPrompt prompt, prepare(run));
   const bool from_inside = !run.options.from.empty();
   const bool ends_here = run.options.eager || from_inside;
   if (ends_here || holds_inner_stages(run.expected)) {

@@ -18,7 +18,8 @@ class StageRunner : public models::EntryRunner {
     stage_ = std::move(stage);
     values_ = std::move(values);
   }
-  Result<std::vector<graph::NamedTensor>> run(std::string_view entry, std::span<const Tensor> inputs) override;
+  Result<std::vector<graph::NamedTensor>> run(std::string_view entry,
+                                              std::span<const graph::NamedTensor> inputs) override;
   // The outputs of an entry that are no intermediate stages.
   const std::vector<std::string>& plain_outputs(std::string_view entry) const;
 
