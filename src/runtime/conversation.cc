@@ -164,12 +164,12 @@ Status Conversation::start() {
   GALAGO_TRY(const text::Tokenizer* tokenizer, engine_->tokenizer());
   decoder_.emplace(*tokenizer, text::StreamDecoder::Options{.at_start = false});
 
-  const std::size_t reused = reusable_prefix(prompt);
-  sequence_->truncate(static_cast<std::int64_t>(reused));
+  const std::int64_t reused = sequence_->returnable(static_cast<std::int64_t>(reusable_prefix(prompt)));
+  GALAGO_CHECK(sequence_->return_to(reused));
   tokens_.assign(prompt.ids.begin(), prompt.ids.end());
   splice_.assign(prompt.splice_index.begin(), prompt.splice_index.end());
   stats_.prompt_tokens = static_cast<std::int64_t>(prompt.ids.size());
-  stats_.reused_tokens = static_cast<std::int64_t>(reused);
+  stats_.reused_tokens = reused;
   const auto encoding = Clock::now();
   GALAGO_CHECK(encode_media(prompt.encoders));
   media_marks_.clear();
@@ -199,8 +199,7 @@ Status Conversation::make_room(std::int64_t n) {
   const auto count = total - kept_first - kept_last;
   tokens_.erase(from, from + count);
   if (!splice_.empty()) splice_.erase(splice_.begin() + kept_first, splice_.begin() + kept_first + count);
-  sequence_->truncate(std::min(sequence_->length(), kept_first));
-  return {};
+  return sequence_->return_to(sequence_->returnable(kept_first));
 }
 
 // Reads the tokens that are not in the cache yet; the logits of the last.
@@ -209,11 +208,13 @@ Result<std::span<const float>> Conversation::prefill() {
   while (static_cast<std::size_t>(sequence_->length()) < tokens_.size()) {
     if (cancelled_.load(std::memory_order_relaxed)) return error(ErrorCode::kCancelled, "cancelled");
     const auto at = static_cast<std::size_t>(sequence_->length());
-    const std::size_t n = std::min(tokens_.size() - at, static_cast<std::size_t>(stepper_->max_prefill_rows()));
+    const auto left = static_cast<std::int64_t>(tokens_.size() - at);
+    const auto n = static_cast<std::size_t>(sequence_->step_rows(left, stepper_->max_prefill_rows()));
     StepPart part{.sequence = &*sequence_, .ids = std::span(tokens_).subspan(at, n), .media = media_};
     if (!splice_.empty()) part.splice = std::span(splice_).subspan(at, n);
     GALAGO_TRY(hidden, stepper_->prefill(std::span(&part, 1)));
   }
+  sequence_->mark();
   return stepper_->head(hidden);
 }
 

@@ -17,7 +17,6 @@ Result<Stepper> Stepper::create(const models::Model& model, std::unique_ptr<Entr
   if (stepper.prefill_ < 0 || stepper.head_ < 0 || stepper.decode_ < 0) {
     return error(ErrorCode::kUnsupported, "{} is an encoder and generates no text", model.info().architecture);
   }
-  stepper.store_ = &store;
   stepper.limits_ = limits;
   stepper.hidden_size_ = model.info().hidden_size;
   stepper.vocab_size_ = model.info().vocab_size;
@@ -25,12 +24,9 @@ Result<Stepper> Stepper::create(const models::Model& model, std::unique_ptr<Entr
   stepper.takes_media_ = executor->inputs(stepper.prefill_).size() > 3;
   stepper.executor_ = std::move(executor);
   const auto rows = static_cast<std::size_t>(std::max(limits.prefill_tokens, limits.decode_tokens));
-  for (auto* buffer :
-       {&stepper.ids_, &stepper.splice_, &stepper.wanted_, &stepper.row_sequence_, &stepper.row_position_}) {
-    buffer->reserve(rows);
-  }
+  for (auto* buffer : {&stepper.ids_, &stepper.splice_, &stepper.wanted_}) buffer->reserve(rows);
   stepper.positions_.reserve(rows * static_cast<std::size_t>(stepper.axes_));
-  stepper.page_table_.reserve(static_cast<std::size_t>(max_sequences) * static_cast<std::size_t>(store.max_pages()));
+  stepper.tables_.emplace(store, static_cast<int>(rows), max_sequences);
   if (stepper.takes_media_) stepper.media_.reserve(rows * static_cast<std::size_t>(stepper.hidden_size_));
   stepper.head_input_.reserve(static_cast<std::size_t>(limits.decode_tokens) *
                               static_cast<std::size_t>(stepper.hidden_size_));
@@ -40,14 +36,14 @@ Result<Stepper> Stepper::create(const models::Model& model, std::unique_ptr<Entr
 
 // Lays the parts' rows one after the other and reserves their places in the state.
 Status Stepper::gather(std::span<const StepPart> parts, int most_rows) {
-  for (auto* buffer : {&ids_, &splice_, &wanted_, &row_sequence_, &row_position_, &page_table_}) buffer->clear();
+  for (auto* buffer : {&ids_, &splice_, &wanted_}) buffer->clear();
+  tables_->clear();
   std::size_t rows = 0;
   for (const StepPart& part : parts) rows += part.ids.size();
   if (rows == 0 || rows > static_cast<std::size_t>(most_rows)) {
     return error(ErrorCode::kOutOfRange, "a step of {} rows; 1 to {} are possible", rows, most_rows);
   }
-  for (std::size_t p = 0; p < parts.size(); ++p) {
-    const StepPart& part = parts[p];
+  for (const StepPart& part : parts) {
     GALAGO_CHECK(part.sequence->reserve(static_cast<std::int64_t>(part.ids.size())));
     for (std::size_t i = 0; i < part.ids.size(); ++i) {
       const std::int32_t id = part.ids[i];
@@ -56,24 +52,14 @@ Status Stepper::gather(std::span<const StepPart> parts, int most_rows) {
       }
       if (part.wants_all || i + 1 == part.ids.size()) wanted_.push_back(static_cast<std::int32_t>(ids_.size()));
       ids_.push_back(id);
-      row_sequence_.push_back(static_cast<std::int32_t>(p));
-      row_position_.push_back(static_cast<std::int32_t>(part.sequence->length() + static_cast<std::int64_t>(i)));
     }
-    const auto pages = part.sequence->pages();
-    page_table_.insert(page_table_.end(), pages.begin(), pages.end());
-    page_table_.resize((p + 1) * static_cast<std::size_t>(store_->max_pages()), 0);
+    tables_->add(*part.sequence, static_cast<std::int64_t>(part.ids.size()));
   }
   positions_.clear();
   for (int axis = 0; axis < axes_; ++axis) {
-    positions_.insert(positions_.end(), row_position_.begin(), row_position_.end());
+    positions_.insert(positions_.end(), tables_->positions().begin(), tables_->positions().end());
   }
-  view_ = {.n_rows = static_cast<std::int32_t>(rows),
-           .n_sequences = static_cast<std::int32_t>(parts.size()),
-           .sequence = row_sequence_.data(),
-           .position = row_position_.data(),
-           .page_table = page_table_.data(),
-           .max_pages = store_->max_pages(),
-           .states = store_->views()};
+  view_ = tables_->view();
   return {};
 }
 
@@ -156,15 +142,18 @@ Result<std::span<const float>> Stepper::decode(std::span<const StepPart> parts) 
 }
 
 Result<std::span<const float>> Stepper::prefill_all(const StepPart& part, int chunk) {
-  const std::size_t step = static_cast<std::size_t>(std::clamp(chunk, 1, limits_.prefill_tokens));
+  const std::int64_t most = std::clamp(chunk, 1, limits_.prefill_tokens);
   std::span<const float> hidden;
-  for (std::size_t at = 0; at < part.ids.size(); at += step) {
+  for (std::size_t at = 0; at < part.ids.size();) {
     StepPart rows = part;
-    const std::size_t n = std::min(step, part.ids.size() - at);
+    const std::size_t left = part.ids.size() - at;
+    const auto n = static_cast<std::size_t>(part.sequence->step_rows(static_cast<std::int64_t>(left), most));
     rows.ids = part.ids.subspan(at, n);
     if (!part.splice.empty()) rows.splice = part.splice.subspan(at, n);
     GALAGO_TRY(hidden, prefill(std::span(&rows, 1)));
+    at += n;
   }
+  part.sequence->mark();
   return head(hidden.last(static_cast<std::size_t>(hidden_size_)));
 }
 

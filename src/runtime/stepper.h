@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "runtime/entry_executor.h"
-#include "runtime/state_store.h"
+#include "runtime/sequence.h"
+#include "runtime/step_tables.h"
 
 namespace galago::runtime {
 
@@ -41,7 +43,8 @@ class Stepper {
   // Appends and returns the logits of every row. At most max_decode_rows() rows, without media.
   Result<std::span<const float>> decode(std::span<const StepPart> parts);
 
-  // prefill() of one sequence in chunks of at most `chunk` rows, and the logits of its last row.
+  // prefill() of one sequence in chunks of at most `chunk` rows, to whose end it can return, and the logits of its last
+  // row.
   Result<std::span<const float>> prefill_all(const StepPart& part, int chunk);
 
  private:
@@ -52,7 +55,6 @@ class Stepper {
   void advance(std::span<const StepPart> parts);
 
   std::unique_ptr<EntryExecutor> executor_;
-  StateStore* store_ = nullptr;
   models::EntryLimits limits_;
   std::int64_t hidden_size_ = 0;
   std::int64_t vocab_size_ = 0;
@@ -60,10 +62,11 @@ class Stepper {
   int prefill_ = -1, head_ = -1, decode_ = -1;
   bool takes_media_ = false;
 
-  std::vector<std::int32_t> ids_, positions_, splice_, wanted_, row_sequence_, row_position_, page_table_;
+  std::vector<std::int32_t> ids_, positions_, splice_, wanted_;
   std::vector<float> media_, head_input_;
   std::int64_t media_rows_ = 0;
   std::vector<std::int64_t> symbols_;
+  std::optional<StepTables> tables_;
   ops::StepView view_;
 };
 
