@@ -81,22 +81,58 @@ class Verifier {
   }
 
   Status check_state(const Node& node) {
-    const auto known = [this](int state) { return state >= 0 && state < static_cast<int>(graph_.states.size()); };
     if (const Fused* fused = node.fused()) {
       for (const Node& part : fused->body->nodes) GALAGO_CHECK(check_state(part));
     } else if (const auto* append = node.as<ops::KvAppend>()) {
-      if (!known(append->state))
-        return broken("kv_append names the state {} of {}", append->state, graph_.states.size());
+      GALAGO_TRY(const ops::StateSpec* const spec, state_of(node, append->state));
+      if (std::holds_alternative<ops::Recurrent>(*spec)) return wrong_kind(node, append->state, *spec);
       appended_.push_back(append->state);
     } else if (const auto* attention = node.as<ops::PagedAttention>()) {
-      if (!known(attention->state)) {
-        return broken("paged_attention names the state {} of {}", attention->state, graph_.states.size());
-      }
-      if (!is_fragment() && std::find(appended_.begin(), appended_.end(), attention->state) == appended_.end()) {
-        return broken("state {} is attended to before this step is appended to it", attention->state);
-      }
+      return check_attention(node, *attention);
+    } else if (const auto* convolution = node.as<ops::CausalConv1d>()) {
+      return check_convolution(node, *convolution);
     }
     return {};
+  }
+
+  Result<const ops::StateSpec*> state_of(const Node& node, int state) const {
+    if (state >= 0 && state < static_cast<int>(graph_.states.size())) {
+      return &graph_.states[static_cast<std::size_t>(state)];
+    }
+    return broken("{} names the state {} of {}", name(node), state, graph_.states.size());
+  }
+
+  Error wrong_kind(const Node& node, int state, const ops::StateSpec& spec) const {
+    return broken("{} names the state {}, which is {}", name(node), state, ops::to_string(spec));
+  }
+
+  Status check_attention(const Node& node, const ops::PagedAttention& op) const {
+    GALAGO_TRY(const ops::StateSpec* const spec, state_of(node, op.state));
+    if (std::holds_alternative<ops::Recurrent>(*spec)) return wrong_kind(node, op.state, *spec);
+    if (std::holds_alternative<ops::Static>(*spec)) {
+      // Rows have no place of their own among these keys.
+      if (op.window == 0 && !op.has_spans && !op.has_slopes) return {};
+      return broken("{} with a window, spans or slopes names the state {}, which is {}", name(node), op.state,
+                    ops::to_string(*spec));
+    }
+    const int kept = std::get<ops::Paged>(*spec).window;
+    if (kept > 0 && (op.window == 0 || op.window > kept)) {
+      const std::string seen = op.window == 0 ? "all" : std::to_string(op.window);
+      return broken("{} sees {} tokens; state {} keeps {}", name(node), seen, op.state, kept);
+    }
+    if (!is_fragment() && std::find(appended_.begin(), appended_.end(), op.state) == appended_.end()) {
+      return broken("state {} is attended to before this step is appended to it", op.state);
+    }
+    return {};
+  }
+
+  Status check_convolution(const Node& node, const ops::CausalConv1d& op) const {
+    GALAGO_TRY(const ops::StateSpec* const spec, state_of(node, op.state));
+    const Shape& weight = graph_.value(node.inputs[1]).type.shape;
+    const std::int64_t elements = op.state_elements(weight.dim(0).bound(), weight.dim(1).bound());
+    if (*spec == ops::StateSpec(ops::Recurrent{elements})) return {};
+    return broken("{} needs {}; state {} is {}", name(node), ops::to_string(ops::Recurrent{elements}), op.state,
+                  ops::to_string(*spec));
   }
 
   // The body of a fused node, where the append may stand outside.

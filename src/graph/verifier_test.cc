@@ -82,6 +82,48 @@ TEST_F(VerifierTest, RefusesAttentionBeforeTheAppend) {
   EXPECT_THAT(error_of(graph), HasSubstr("state 0 is attended to before this step is appended to it"));
 }
 
+TEST_F(VerifierTest, RefusesAttentionPastTheWindowThatAStateKeeps) {
+  const auto looks_back = [&](int window) {
+    auto op = *node("paged_attention").as<ops::PagedAttention>();
+    op.window = window;
+    node("paged_attention").op = ops::AnyOp(op);
+  };
+  graph.states[0] = ops::Paged{2, 4, 4, 100};
+  EXPECT_THAT(error_of(graph), HasSubstr("paged_attention sees all tokens; state 0 keeps 100"));
+  looks_back(101);
+  EXPECT_THAT(error_of(graph), HasSubstr("sees 101 tokens; state 0 keeps 100"));
+  looks_back(100);
+  EXPECT_EQ(error_of(graph), "");
+}
+
+TEST_F(VerifierTest, KnowsWhichStateAnOpTakes) {
+  graph.states[0] = ops::Recurrent{8};
+  EXPECT_THAT(error_of(graph), HasSubstr("kv_append names the state 0, which is recurrent(elements=8)"));
+  graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(find("kv_append")));
+  EXPECT_THAT(error_of(graph), HasSubstr("paged_attention names the state 0, which is recurrent(elements=8)"));
+  // Static state is read without an append of this step.
+  graph.states[0] = ops::Static{2, 4, 4, 10};
+  EXPECT_EQ(error_of(graph), "");
+  auto op = *node("paged_attention").as<ops::PagedAttention>();
+  op.window = 5;
+  node("paged_attention").op = ops::AnyOp(op);
+  EXPECT_THAT(error_of(graph), HasSubstr("paged_attention with a window, spans or slopes names the state 0"));
+}
+
+TEST(Verifier, KnowsWhatAConvolutionKeeps) {
+  const Dim n = Dim::symbol("tokens", 8);
+  const std::vector<TraceInput> inputs = {{"x", {DType::kF32, {n, 6}}}};
+  const auto traced = [&](const ops::StateSpec& spec) {
+    return trace("conv", inputs, {spec}, [&](const TracedInputs& in) -> std::vector<NamedTensor> {
+      return {{"y", ops::causal_conv1d(in["x"], Tensor::random({6, 3}), {}, {}, nullptr)}};
+    });
+  };
+  EXPECT_TRUE(traced(ops::Recurrent{12}).ok());
+  EXPECT_THAT(traced(ops::Recurrent{11}).error().message,
+              HasSubstr("causal_conv1d needs recurrent(elements=12); state 0 is recurrent(elements=11)"));
+  EXPECT_FALSE(traced(ops::Paged{1, 6, 6}).ok());
+}
+
 TEST_F(VerifierTest, LooksIntoFusedNodes) {
   graph = group(std::move(graph)).value();
   EXPECT_EQ(error_of(graph), "");

@@ -18,7 +18,7 @@ Attention::Attention(const AttentionConfig& config, Rotary rotary)
       k_proj_(add("k_proj", Linear(config.hidden_size, width(config.n_kv_heads, config.head_dim), config.qkv_bias))),
       v_proj_(add("v_proj", Linear(config.hidden_size, width(config.n_kv_heads, config.head_dim), config.qkv_bias))),
       o_proj_(add("o_proj", Linear(width(config.n_heads, config.head_dim), config.hidden_size, config.output_bias))),
-      state_(ops::Paged{config.n_kv_heads, config.head_dim, config.head_dim}) {
+      state_(ops::Paged{config.n_kv_heads, config.head_dim, config.head_dim, config.window}) {
   if (config.qk_norm) {
     q_norm_ = add("q_norm", RmsNorm(config.head_dim, config.norm_eps));
     k_norm_ = add("k_norm", RmsNorm(config.head_dim, config.norm_eps));

@@ -6,6 +6,7 @@
 
 #include "ops/adaptive_avg_pool2d.h"
 #include "ops/add.h"
+#include "ops/causal_conv1d.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
 #include "ops/dense_attention.h"

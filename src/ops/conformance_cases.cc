@@ -24,7 +24,8 @@ class Cases {
     std::string title = fmt::format("{}({})", name(op), fields_to_string(op));
     for (const Tensor& input : inputs) title += fmt::format(" {}", input.type().to_string());
     if (step) {
-      title += fmt::format(" {} {} rows {} of {} sequences", ops::name(step->type), to_string(step->spec),
+      const StateSpec spec = step->elements > 0 ? StateSpec(Recurrent{step->elements}) : StateSpec(step->spec);
+      title += fmt::format(" {} {} rows {} of {} sequences", ops::name(step->type), to_string(spec),
                            step->sequence.size(), step->sequence.empty() ? 0 : step->sequence.back() + 1);
       if (!step->position.empty()) title += fmt::format(" up to {}", step->position.back());
     }
@@ -325,6 +326,29 @@ void add_paged(Cases* cases) {
   }
 }
 
+// Steps of several sequences: fewer rows than the state holds, as many, and more.
+void add_causal_conv(Cases* cases) {
+  for (const std::int64_t channels : {1, 3, 17, 64, 100}) {
+    for (const std::int64_t kernel : {2, 3, 4}) {
+      for (const bool silu : {false, true}) {
+        ConformanceStep step{.elements = CausalConv1d::state_elements(channels, kernel),
+                             .n_pages = 5,
+                             .max_pages = 1,
+                             .page_table = {3, 1, 0, 4},
+                             .seed = cases->next_seed()};
+        for (const auto& [sequence, rows] : {std::pair{0, 1}, std::pair{1, 2}, std::pair{3, 9}}) {
+          step.sequence.resize(step.sequence.size() + static_cast<std::size_t>(rows), sequence);
+        }
+        step.position.resize(step.sequence.size(), 0);
+        const auto rows = static_cast<std::int64_t>(step.sequence.size());
+        std::vector<Tensor> inputs = {cases->random({rows, channels}), cases->random({channels, kernel})};
+        if (silu) inputs.push_back(cases->random({channels}));
+        cases->add(CausalConv1d{0, silu}, std::move(inputs), Tolerance::kFloat, step);
+      }
+    }
+  }
+}
+
 void add_dense_attention(Cases* cases) {
   struct Size {
     std::int64_t n, m, heads, kv_heads, k_dim, v_dim;
@@ -371,6 +395,7 @@ std::vector<ConformanceCase> conformance_cases() {
   add_rope(&cases);
   add_paged(&cases);
   add_dense_attention(&cases);
+  add_causal_conv(&cases);
   add_pictures(&cases);
   return cases.take();
 }

@@ -35,6 +35,7 @@ double nmse_bound(Tolerance tolerance, Narrowed narrowed);
 // The rows and the state of a step, owned. Sequences hold tokens from before the step.
 struct ConformanceStep {
   Paged spec;
+  std::int64_t elements = 0;  // not 0: the state is Recurrent, of so many, and pages are places of sequences
   KvType type = KvType::kF32;
   std::int32_t n_pages = 0;
   std::int32_t max_pages = 0;
@@ -42,12 +43,13 @@ struct ConformanceStep {
   std::vector<std::int32_t> page_table;          // (n_sequences, max_pages)
   std::uint64_t seed = 0;
 
-  // The state before the step: normally distributed keys and values in every page.
+  // The state before the step: normally distributed keys and values, or elements, in every page.
   std::vector<std::byte> initial_state() const;
-  // A state view over `bytes`, which initial_state() gave, and the step over that; both must outlive the result, and
-  // so must this.
+  // A state view over `bytes`, which initial_state() gave, the group of its pages, and the step over both; they must
+  // outlive the result, and so must this.
   StateView state_view(std::vector<std::byte>& bytes) const;
-  StepView view(const StateView& state) const;
+  GroupView group() const;
+  StepView view(const StateView& state, const GroupView& group) const;
 };
 
 struct ConformanceCase {
@@ -57,6 +59,9 @@ struct ConformanceCase {
   Tolerance tolerance = Tolerance::kFloat;
   std::optional<ConformanceStep> step;
 };
+
+// Whether the op changes the state.
+bool writes_state(const AnyOp& op);
 
 // All cases; the same in every run on every machine.
 std::vector<ConformanceCase> conformance_cases();

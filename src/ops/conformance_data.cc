@@ -66,7 +66,15 @@ Tensor random_weight(DType dtype, const std::vector<std::int64_t>& shape, std::u
   return weight;
 }
 
+bool writes_state(const AnyOp& op) {
+  return std::holds_alternative<KvAppend>(op) || std::holds_alternative<CausalConv1d>(op);
+}
+
 std::vector<std::byte> ConformanceStep::initial_state() const {
+  if (elements > 0) {
+    const Tensor values = Tensor::random({n_pages, elements}, seed);
+    return {values.bytes().begin(), values.bytes().end()};
+  }
   std::vector<std::byte> bytes(static_cast<std::size_t>(n_pages) * page_bytes(spec, type));
   const std::int64_t width = spec.k_dim + spec.v_dim, rows = std::int64_t{n_pages} * spec.heads * kPageTokens;
   const Tensor values = Tensor::random({rows, width}, seed);
@@ -84,17 +92,20 @@ std::vector<std::byte> ConformanceStep::initial_state() const {
 }
 
 StateView ConformanceStep::state_view(std::vector<std::byte>& bytes) const {
-  return {bytes.data(), page_bytes(spec, type), type, n_pages};
+  const std::uint64_t one =
+      elements > 0 ? static_cast<std::uint64_t>(elements) * sizeof(float) : page_bytes(spec, type);
+  return {bytes.data(), one, type, n_pages};
 }
 
-StepView ConformanceStep::view(const StateView& state) const {
+GroupView ConformanceStep::group() const { return {page_table.data(), max_pages, position.data()}; }
+
+StepView ConformanceStep::view(const StateView& state, const GroupView& group) const {
   StepView step;
   step.n_rows = static_cast<std::int32_t>(sequence.size());
   step.n_sequences = static_cast<std::int32_t>(page_table.size()) / std::max(max_pages, 1);
   step.sequence = sequence.data();
   step.position = position.data();
-  step.page_table = page_table.data();
-  step.max_pages = max_pages;
+  step.groups = std::span(&group, 1);
   step.states = std::span(&state, 1);
   return step;
 }

@@ -32,7 +32,7 @@ Status KvAppend::reference(const ReferenceCall& call) const {
   const Paged spec{static_cast<int>(heads), static_cast<int>(k.sizes[2]), static_cast<int>(v_dim)};
   GALAGO_TRY(const PagedState pages, PagedState::open(kName, call.step, state, spec, rows));
   for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int32_t position = call.step->position[row];
+    const std::int32_t position = pages.position(row);
     GALAGO_TRY(std::byte* const page, pages.page(call.step->sequence[row], position));
     for (std::int64_t head = 0; head < heads; ++head) {
       pages.write_key(page, position, head, k.floats() + (row * heads + head) * spec.k_dim);

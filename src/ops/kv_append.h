@@ -1,4 +1,4 @@
-// Writes the keys and values of a step's rows to their places in a layer's paged state. No output.
+// Writes the keys and values of a step's rows to their places in a layer's paged or static state. No output.
 // k: f32 (tokens, heads, k_dim)   v: f32 (tokens, heads, v_dim), or left out: the values are a view of the keys
 #pragma once
 
@@ -8,7 +8,7 @@ namespace galago::ops {
 
 struct KvAppend {
   static constexpr std::string_view kName = "kv_append";
-  int state = 0;  // the number of the Paged state
+  int state = 0;  // the number of the Paged or Static state
 
   void fields(FieldVisitor& visit) const;
   Result<TensorTypes> infer(std::span<const TensorType> inputs) const;

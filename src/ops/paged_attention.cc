@@ -33,16 +33,17 @@ Status find_keys(const PagedState& state, std::int32_t sequence, std::int32_t po
 }
 
 // Where the keys end that `row` sees. Those after its own must be of this step.
-Result<std::int32_t> end_of_keys(const PagedAttention& op, const ReferenceCall& call, std::int64_t row) {
+Result<std::int32_t> end_of_keys(const PagedAttention& op, const ReferenceCall& call, const PagedState& pages,
+                                 std::int64_t row) {
   const StepView& step = *call.step;
-  const std::int32_t own = step.position[row] + 1;
+  const std::int32_t own = pages.position(row) + 1;
   if (!op.has_spans) return own;
   const std::int32_t end = std::max(own, call.inputs[op.spans_input()].ints()[row]);
   std::int64_t last = row;
   while (last + 1 < step.n_rows && step.sequence[last + 1] == step.sequence[row]) ++last;
-  if (end > step.position[last] + 1) {
+  if (end > pages.position(last) + 1) {
     return error(ErrorCode::kOutOfRange, "{}: row {} sees up to position {}; the step has tokens before {}", op.kName,
-                 row, end, step.position[last] + 1);
+                 row, end, pages.position(last) + 1);
   }
   return end;
 }
@@ -124,8 +125,8 @@ Status PagedAttention::reference(const ReferenceCall& call) const {
   std::vector<float> key(static_cast<std::size_t>(k_dim)),
       value_row(static_cast<std::size_t>(std::max<std::int64_t>(k_dim, v_dim)));
   for (std::int64_t row = 0; row < q.sizes[0]; ++row) {
-    const std::int32_t position = call.step->position[row];
-    GALAGO_TRY(const std::int32_t end, end_of_keys(*this, call, row));
+    const std::int32_t position = pages.position(row);
+    GALAGO_TRY(const std::int32_t end, end_of_keys(*this, call, pages, row));
     GALAGO_CHECK(find_keys(pages, call.step->sequence[row], position, end, window, &keys));
     for (std::int64_t head = 0; head < heads; ++head) {
       const std::int64_t kv_head = head / (heads / kv_heads);

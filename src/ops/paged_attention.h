@@ -1,5 +1,5 @@
 // y[t, h] = softmax(scale * q[t, h] K^T) V over the keys of t's sequence up to t's own position, read from a layer's
-// paged state; query head h uses key head h / (heads / kv_heads).
+// paged state; query head h uses key head h / (heads / kv_heads). In a Static state every row sees all keys.
 // q: f32 (tokens, heads, k_dim)   y: f32 (tokens, heads, v_dim)
 // What else there is follows q in this order:
 //   sinks: f32 (heads), a learned logit of each head that joins its softmax and has no value (gpt-oss)
@@ -15,7 +15,7 @@ namespace galago::ops {
 
 struct PagedAttention {
   static constexpr std::string_view kName = "paged_attention";
-  int state = 0;  // the number of the Paged state
+  int state = 0;  // the number of the Paged or Static state
   int kv_heads = 0;
   int v_dim = 0;
   float scale = 1.0f;

@@ -32,8 +32,13 @@ class TestState {
       sequence_.push_back(sequence);
       position_.push_back(position);
     }
-    view_ = {static_cast<std::int32_t>(rows.size()), n_sequences_, sequence_.data(), position_.data(), table_.data(),
-             static_cast<std::int32_t>(max_pages_),  views_};
+    group_ = {table_.data(), static_cast<std::int32_t>(max_pages_), position_.data()};
+    view_ = {static_cast<std::int32_t>(rows.size()),
+             n_sequences_,
+             sequence_.data(),
+             position_.data(),
+             std::span(&group_, 1),
+             views_};
     return &view_;
   }
 
@@ -49,6 +54,7 @@ class TestState {
   std::vector<std::int32_t> table_, sequence_, position_;
   std::size_t max_pages_ = 0;
   std::int32_t n_sequences_ = 0;
+  GroupView group_;
   StepView view_;
 };
 

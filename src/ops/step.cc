@@ -11,7 +11,8 @@ namespace galago::ops {
 
 std::string to_string(const StateSpec& spec) {
   if (const auto* paged = std::get_if<Paged>(&spec)) {
-    return fmt::format("paged(heads={}, k_dim={}, v_dim={})", paged->heads, paged->k_dim, paged->v_dim);
+    const std::string window = paged->window > 0 ? fmt::format(", window={}", paged->window) : "";
+    return fmt::format("paged(heads={}, k_dim={}, v_dim={}{})", paged->heads, paged->k_dim, paged->v_dim, window);
   }
   if (const auto* recurrent = std::get_if<Recurrent>(&spec)) {
     return fmt::format("recurrent(elements={})", recurrent->elements);
@@ -20,6 +21,8 @@ std::string to_string(const StateSpec& spec) {
   return fmt::format("static(heads={}, k_dim={}, v_dim={}, max_tokens={})", fixed.heads, fixed.k_dim, fixed.v_dim,
                      fixed.max_tokens);
 }
+
+Paged pages_of(const Static& spec) { return {spec.heads, spec.k_dim, spec.v_dim}; }
 
 std::uint64_t page_bytes(const Paged& spec, KvType type) {
   if (spec.heads < 0 || spec.k_dim < 0 || spec.v_dim < 0) return std::numeric_limits<std::uint64_t>::max();

@@ -21,6 +21,7 @@ TEST(Step, SizesPages) {
 
 TEST(Step, PrintsStates) {
   EXPECT_EQ(to_string(Paged{3, 64, 32}), "paged(heads=3, k_dim=64, v_dim=32)");
+  EXPECT_EQ(to_string(Paged{3, 64, 32, 512}), "paged(heads=3, k_dim=64, v_dim=32, window=512)");
   EXPECT_EQ(to_string(Recurrent{128}), "recurrent(elements=128)");
   EXPECT_EQ(to_string(Static{6, 64, 64, 1500}), "static(heads=6, k_dim=64, v_dim=64, max_tokens=1500)");
 }

@@ -50,7 +50,7 @@ class Runner {
 
   // Fills the context up to `depth` tokens, forgetting what is beyond.
   Status rewind(int depth) {
-    sequence_->truncate(depth);
+    GALAGO_CHECK(sequence_->return_to(sequence_->returnable(depth)));
     const std::int64_t missing = depth - sequence_->length();
     if (missing > 0) GALAGO_CHECK(read(static_cast<int>(missing)));
     return {};

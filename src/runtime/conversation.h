@@ -12,7 +12,7 @@
 #include "models/processor.h"
 #include "runtime/engine.h"
 #include "runtime/sampler.h"
-#include "runtime/state_store.h"
+#include "runtime/sequence.h"
 #include "runtime/stepper.h"
 #include "runtime/stop_matcher.h"
 #include "runtime/token_rows.h"

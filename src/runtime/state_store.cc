@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -13,45 +14,109 @@
 namespace galago::runtime {
 namespace {
 
-constexpr std::uint64_t kAlignment = 4096;  // each layer begins on a page of the system
+using Kind = StateGroup::Kind;
+
+constexpr std::uint64_t kAlignment = 4096;    // each layer begins on a page of the system
+constexpr std::uint64_t kSlotAlignment = 64;  // of a sequence's recurrent state: a line of the cache
+constexpr std::int64_t kMostStaticTokens = std::int64_t{1} << 30;
+
+// Pages of the group for so many sequences; checked to be numbers of a page.
+std::optional<std::int32_t> pool_size(const StateGroup& group, std::int32_t max_pages, int sequences) {
+  if (group.kind == Kind::kPaged) return max_pages;
+  // A snapshot of each sequence holds a slot too.
+  const std::int32_t of_one = group.kind == Kind::kStatic ? group.max_pages : 2 + kBoundaryPoints + kMarkedPoints;
+  return checked_mul<std::int32_t>(of_one, sequences);
+}
 
 }  // namespace
 
-Result<StateStore> StateStore::create(std::span<const ops::StateSpec> specs, KvType kv, std::int32_t max_pages) {
+Result<StateStore> StateStore::create(std::span<const ops::StateSpec> specs, KvType kv, std::int32_t max_pages,
+                                      int sequences) {
   StateStore store;
   store.max_pages_ = max_pages;
+  for (const ops::StateSpec& spec : specs) GALAGO_CHECK(store.add(spec, kv, std::max(1, sequences)));
+  GALAGO_CHECK(store.reserve_memory());
+  for (StateGroup& group : store.groups_) group.pool = PagePool(group.n_pages);
+  return store;
+}
+
+// The number of the group of such states; a new one where there is none yet.
+Result<std::int32_t> StateStore::find_group(const StateGroup& wanted, int sequences) {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const StateGroup& group = groups_[i];
+    if (group.kind != wanted.kind || group.window != wanted.window) continue;
+    if (group.n_tokens == wanted.n_tokens) return static_cast<std::int32_t>(i);
+    return error(ErrorCode::kUnsupported, "static states of {} and of {} tokens; one size is possible in a model",
+                 group.n_tokens, wanted.n_tokens);
+  }
+  StateGroup group = wanted;
+  group.max_pages = group.kind == Kind::kPaged    ? max_pages_
+                    : group.kind == Kind::kStatic ? static_cast<std::int32_t>(pages_for(group.n_tokens))
+                                                  : 1;
+  const auto size = pool_size(group, max_pages_, sequences);
+  if (!size) return error(ErrorCode::kOutOfRange, "the state of {} sequences overflows", sequences);
+  group.n_pages = *size;
+  groups_.push_back(std::move(group));
+  return static_cast<std::int32_t>(groups_.size()) - 1;
+}
+
+// Its view, without memory yet.
+Status StateStore::add(const ops::StateSpec& spec, KvType kv, int sequences) {
+  ops::StateView view;
+  view.type = kv;
+  StateGroup wanted;
+  if (const auto* paged = std::get_if<ops::Paged>(&spec)) {
+    view.page_bytes = ops::page_bytes(*paged, kv);
+    wanted.window = std::max(0, paged->window);
+  } else if (const auto* fixed = std::get_if<ops::Static>(&spec)) {
+    if (fixed->max_tokens < 1 || fixed->max_tokens > kMostStaticTokens) {
+      return error(ErrorCode::kInvalidArgument, "the state {} is of no possible size", ops::to_string(spec));
+    }
+    view.page_bytes = ops::page_bytes(ops::pages_of(*fixed), kv);
+    wanted.kind = Kind::kStatic;
+    wanted.n_tokens = fixed->max_tokens;
+  } else {
+    const std::int64_t elements = std::get<ops::Recurrent>(spec).elements;
+    const auto bytes =
+        checked_mul<std::uint64_t>(static_cast<std::uint64_t>(std::max<std::int64_t>(elements, 0)), sizeof(float));
+    const auto padded = bytes ? checked_align(*bytes, kSlotAlignment) : std::nullopt;
+    if (!padded || *padded == 0) {
+      return error(ErrorCode::kInvalidArgument, "the state {} is of no possible size", ops::to_string(spec));
+    }
+    view.type = KvType::kF32;
+    view.page_bytes = *padded;
+    wanted.kind = Kind::kRecurrent;
+  }
+  GALAGO_TRY(view.group, find_group(wanted, sequences));
+  StateGroup& group = groups_[static_cast<std::size_t>(view.group)];
+  view.n_pages = group.n_pages;
+  group.states.push_back(static_cast<int>(views_.size()));
+  views_.push_back(view);
+  return {};
+}
+
+Status StateStore::reserve_memory() {
   std::vector<std::uint64_t> offsets;
   std::uint64_t total = 0;
-  for (const ops::StateSpec& spec : specs) {
-    const auto* paged = std::get_if<ops::Paged>(&spec);
-    if (paged == nullptr) {
-      return error(ErrorCode::kUnsupported, "state of the kind {} cannot be kept yet", ops::to_string(spec));
-    }
-    const std::uint64_t one = ops::page_bytes(*paged, kv);
-    const auto layer = checked_mul<std::uint64_t>(one, static_cast<std::uint64_t>(max_pages));
+  for (const ops::StateView& view : views_) {
+    const auto layer = checked_mul<std::uint64_t>(view.page_bytes, static_cast<std::uint64_t>(view.n_pages));
     const auto padded = layer ? checked_align(*layer, kAlignment) : std::nullopt;
     const auto sum = padded ? checked_add(total, *padded) : std::nullopt;
-    if (!sum) return error(ErrorCode::kOutOfRange, "a context of {} pages overflows", max_pages);
+    if (!sum) return error(ErrorCode::kOutOfRange, "a context of {} pages overflows", max_pages_);
     offsets.push_back(total);
-    store.views_.push_back({nullptr, one, kv, max_pages});
     total = *sum;
   }
-  if (total > 0) {
-    void* memory = ::mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
-      return error(ErrorCode::kOutOfMemory,
-                   "no room for {} bytes of keys and values ({} tokens): {}; ask for a smaller context", total,
-                   std::int64_t{max_pages} * ops::kPageTokens, std::strerror(errno));
-    }
-    store.memory_ = memory;
-    store.size_ = total;
+  if (total == 0) return {};
+  void* memory = ::mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    return error(ErrorCode::kOutOfMemory,
+                 "no room for {} bytes of keys and values ({} tokens): {}; ask for a smaller context", total,
+                 max_tokens(), std::strerror(errno));
   }
-  for (std::size_t i = 0; i < offsets.size(); ++i) {
-    store.views_[i].data = static_cast<std::byte*>(store.memory_) + offsets[i];
-  }
-  store.free_.reserve(static_cast<std::size_t>(max_pages));
-  for (std::int32_t page = max_pages; page-- > 0;) store.free_.push_back(page);
-  return store;
+  memory_ = memory;
+  size_ = total;
+  for (std::size_t i = 0; i < views_.size(); ++i) views_[i].data = static_cast<std::byte*>(memory_) + offsets[i];
+  return {};
 }
 
 StateStore::~StateStore() {
@@ -63,66 +128,38 @@ StateStore::StateStore(StateStore&& other) noexcept
       size_(std::exchange(other.size_, 0)),
       max_pages_(other.max_pages_),
       views_(std::move(other.views_)),
-      free_(std::move(other.free_)) {}
+      groups_(std::move(other.groups_)) {}
 
 StateStore& StateStore::operator=(StateStore&& other) noexcept {
   std::swap(memory_, other.memory_);
   std::swap(size_, other.size_);
   std::swap(max_pages_, other.max_pages_);
   std::swap(views_, other.views_);
-  std::swap(free_, other.free_);
+  std::swap(groups_, other.groups_);
   return *this;
 }
 
 std::uint64_t StateStore::bytes_per_token() const {
   std::uint64_t bytes = 0;
-  for (const ops::StateView& view : views_) bytes += view.page_bytes;
+  for (const StateGroup& group : groups_) {
+    if (group.kind != Kind::kPaged) continue;
+    for (const int state : group.states) bytes += views_[static_cast<std::size_t>(state)].page_bytes;
+  }
   return bytes / ops::kPageTokens;
 }
 
-Result<std::int32_t> StateStore::take_page() {
-  if (free_.empty()) {
-    return error(ErrorCode::kOutOfRange, "the context of {} tokens is full",
-                 std::int64_t{max_pages_} * ops::kPageTokens);
+void StateStore::copy_page(std::size_t group, std::int32_t from, std::int32_t to) {
+  for (const int state : groups_[group].states) {
+    const ops::StateView& view = views_[static_cast<std::size_t>(state)];
+    std::memcpy(view.data + static_cast<std::uint64_t>(to) * view.page_bytes,
+                view.data + static_cast<std::uint64_t>(from) * view.page_bytes, view.page_bytes);
   }
-  const std::int32_t page = free_.back();
-  free_.pop_back();
-  return page;
 }
 
-Sequence::Sequence(StateStore& store) : store_(&store) { pages_.reserve(static_cast<std::size_t>(store.max_pages())); }
-
-Sequence::~Sequence() {
-  if (store_ != nullptr) truncate(0);
-}
-
-Sequence::Sequence(Sequence&& other) noexcept
-    : store_(std::exchange(other.store_, nullptr)),
-      pages_(std::move(other.pages_)),
-      length_(other.length_),
-      positions_(std::move(other.positions_)) {}
-
-Status Sequence::reserve(std::int64_t n) {
-  const std::int64_t needed = (length_ + n + ops::kPageTokens - 1) / ops::kPageTokens;
-  while (static_cast<std::int64_t>(pages_.size()) < needed) {
-    GALAGO_TRY(const std::int32_t page, store_->take_page());
-    pages_.push_back(page);
-  }
-  return {};
-}
-
-void Sequence::advance(std::int64_t n, std::span<const std::int32_t> positions) {
-  if (!positions.empty()) positions_.append(length_, n, positions);
-  length_ += n;
-}
-
-void Sequence::truncate(std::int64_t length) {
-  length_ = length;
-  positions_.truncate(length);
-  const auto kept = static_cast<std::size_t>((length + ops::kPageTokens - 1) / ops::kPageTokens);
-  while (pages_.size() > kept) {
-    store_->give_back(pages_.back());
-    pages_.pop_back();
+void StateStore::clear_page(std::size_t group, std::int32_t page) {
+  for (const int state : groups_[group].states) {
+    const ops::StateView& view = views_[static_cast<std::size_t>(state)];
+    std::memset(view.data + static_cast<std::uint64_t>(page) * view.page_bytes, 0, view.page_bytes);
   }
 }
 

@@ -1,4 +1,4 @@
-// Memory of the typed state of a model's layers, handed out in pages to sequences.
+// Memory of the typed state of a model's layers, in pages that sequences hold.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,36 @@
 #include "galago/kv_type.h"
 #include "galago/result.h"
 #include "ops/step.h"
-#include "runtime/position_log.h"
+#include "runtime/page_pool.h"
 
 namespace galago::runtime {
 
-// Address space for `max_pages` pages of every Paged state is reserved at once and gets memory when it is written, so
-// growth neither copies nor allocates.
+// States whose pages are taken and freed together, under the same numbers: those of layers that see all tokens, of
+// layers with one window, of cross-attention, and all that is recurrent.
+struct StateGroup {
+  enum class Kind : std::uint8_t { kPaged, kStatic, kRecurrent };
+  Kind kind = Kind::kPaged;
+  int window = 0;              // of kPaged: tokens that a row sees; 0: all
+  std::int64_t n_tokens = 0;   // of kStatic: the most that one sequence has
+  std::int32_t max_pages = 0;  // the most of one sequence
+  std::int32_t n_pages = 0;    // of all
+  std::vector<int> states;     // numbers in the model
+  PagePool pool{0};
+};
+
+// How many returning points of its own a sequence keeps (Sequence::returnable), the newest of each kind.
+inline constexpr int kBoundaryPoints = 4;  // at ends of pages, of models with recurrent state
+inline constexpr int kMarkedPoints = 2;    // where Sequence::mark() was called
+
+// Address space for all pages of every state is reserved at once and gets memory when it is written, so growth neither
+// copies nor allocates. Sequences and steps of one store are for one thread at a time.
 class StateStore {
  public:
-  // Fails for states that nothing runs yet (Recurrent, Static), and when there is no address space.
-  static Result<StateStore> create(std::span<const ops::StateSpec> specs, KvType kv, std::int32_t max_pages);
+  // `max_pages` of kPageTokens tokens for all sequences together, of which `sequences` are alive at a time: so many
+  // have room for recurrent and static state, each with its returning points and one snapshot. Fails when there is no
+  // address space.
+  static Result<StateStore> create(std::span<const ops::StateSpec> specs, KvType kv, std::int32_t max_pages,
+                                   int sequences = 1);
   ~StateStore();
   StateStore(StateStore&& other) noexcept;
   StateStore& operator=(StateStore&& other) noexcept;
@@ -25,50 +45,28 @@ class StateStore {
   StateStore& operator=(const StateStore&) = delete;
 
   std::span<const ops::StateView> views() const { return views_; }
+  std::span<const StateGroup> groups() const { return groups_; }
+  PagePool& pool(std::size_t group) { return groups_[group].pool; }
   std::int32_t max_pages() const { return max_pages_; }
-  std::int32_t free_pages() const { return static_cast<std::int32_t>(free_.size()); }
+  std::int64_t max_tokens() const { return std::int64_t{max_pages_} * ops::kPageTokens; }
   // Bytes that one token of context takes in all layers.
   std::uint64_t bytes_per_token() const;
 
-  // The number of a page that nobody has, or kOutOfRange.
-  Result<std::int32_t> take_page();
-  void give_back(std::int32_t page) { free_.push_back(page); }
+  // In all states of the group.
+  void copy_page(std::size_t group, std::int32_t from, std::int32_t to);
+  void clear_page(std::size_t group, std::int32_t page);
 
  private:
   StateStore() = default;
+  Status add(const ops::StateSpec& spec, KvType kv, int sequences);
+  Result<std::int32_t> find_group(const StateGroup& wanted, int sequences);
+  Status reserve_memory();
+
   void* memory_ = nullptr;
   std::size_t size_ = 0;
   std::int32_t max_pages_ = 0;
   std::vector<ops::StateView> views_;
-  std::vector<std::int32_t> free_;  // a stack; never grows beyond its first capacity
-};
-
-// The tokens of one conversation in a StateStore.
-class Sequence {
- public:
-  explicit Sequence(StateStore& store);
-  ~Sequence();
-  Sequence(Sequence&& other) noexcept;
-  Sequence& operator=(Sequence&&) = delete;
-  Sequence(const Sequence&) = delete;
-  Sequence& operator=(const Sequence&) = delete;
-
-  std::int64_t length() const { return length_; }
-  std::span<const std::int32_t> pages() const { return pages_; }
-  // Room for `n` more tokens; they count once advance() is called. Fails when the store has no page left.
-  Status reserve(std::int64_t n);
-  // `positions`: where the tokens stand, (axes, n); empty: from next_position() on.
-  void advance(std::int64_t n, std::span<const std::int32_t> positions = {});
-  // The position of the next token on every axis, where nobody says another.
-  std::int64_t next_position() const { return positions_.next(length_); }
-  // Forgets all but the first `length` tokens and gives back whole pages.
-  void truncate(std::int64_t length);
-
- private:
-  StateStore* store_;
-  std::vector<std::int32_t> pages_;
-  std::int64_t length_ = 0;
-  PositionLog positions_;
+  std::vector<StateGroup> groups_;
 };
 
 }  // namespace galago::runtime

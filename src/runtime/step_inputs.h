@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "runtime/entry_executor.h"
-#include "runtime/state_store.h"
+#include "runtime/sequence.h"
 
 namespace galago::runtime {
 

@@ -26,15 +26,12 @@ Result<Stepper> Stepper::create(const models::Model& model, std::unique_ptr<Entr
   Stepper stepper(std::move(prefill), std::move(decode));
   stepper.head_ = head;
   stepper.head_symbols_.resize(executor->symbols(head).size());
-  stepper.store_ = &store;
   stepper.limits_ = limits;
   stepper.hidden_size_ = info.hidden_size;
   stepper.vocab_size_ = info.vocab_size;
   stepper.executor_ = std::move(executor);
   const auto rows = static_cast<std::size_t>(std::max(limits.prefill_tokens, limits.decode_tokens));
-  stepper.row_sequence_.reserve(rows);
-  stepper.row_position_.reserve(rows);
-  stepper.page_table_.reserve(static_cast<std::size_t>(max_sequences) * static_cast<std::size_t>(store.max_pages()));
+  stepper.tables_.emplace(store, static_cast<int>(rows), max_sequences);
   stepper.head_input_.reserve(static_cast<std::size_t>(limits.decode_tokens) *
                               static_cast<std::size_t>(stepper.hidden_size_));
   return stepper;
@@ -42,25 +39,13 @@ Result<Stepper> Stepper::create(const models::Model& model, std::unique_ptr<Entr
 
 // Reserves the parts' places in the state and says where they are.
 Status Stepper::lay_out(std::span<const StepPart> parts) {
-  for (auto* buffer : {&row_sequence_, &row_position_, &page_table_}) buffer->clear();
-  for (std::size_t p = 0; p < parts.size(); ++p) {
-    const StepPart& part = parts[p];
-    GALAGO_CHECK(part.sequence->reserve(static_cast<std::int64_t>(part.ids.size())));
-    for (std::size_t i = 0; i < part.ids.size(); ++i) {
-      row_sequence_.push_back(static_cast<std::int32_t>(p));
-      row_position_.push_back(static_cast<std::int32_t>(part.sequence->length() + static_cast<std::int64_t>(i)));
-    }
-    const auto pages = part.sequence->pages();
-    page_table_.insert(page_table_.end(), pages.begin(), pages.end());
-    page_table_.resize((p + 1) * static_cast<std::size_t>(store_->max_pages()), 0);
+  tables_->clear();
+  for (const StepPart& part : parts) {
+    const auto n = static_cast<std::int64_t>(part.ids.size());
+    GALAGO_CHECK(part.sequence->reserve(n));
+    tables_->add(*part.sequence, n);
   }
-  view_ = {.n_rows = static_cast<std::int32_t>(row_sequence_.size()),
-           .n_sequences = static_cast<std::int32_t>(parts.size()),
-           .sequence = row_sequence_.data(),
-           .position = row_position_.data(),
-           .page_table = page_table_.data(),
-           .max_pages = store_->max_pages(),
-           .states = store_->views()};
+  view_ = tables_->view();
   return {};
 }
 
@@ -95,12 +80,16 @@ Result<std::span<const float>> Stepper::head(std::span<const float> hidden) {
 }
 
 Result<std::span<const float>> Stepper::prefill_all(const StepPart& part, int chunk) {
-  const std::size_t step = static_cast<std::size_t>(std::clamp(chunk, 1, limits_.prefill_tokens));
+  const std::int64_t most = std::clamp(chunk, 1, limits_.prefill_tokens);
   std::span<const float> hidden;
-  for (std::size_t at = 0; at < part.ids.size(); at += step) {
-    const StepPart& rows = slice_.of(part, at, std::min(step, part.ids.size() - at));
+  for (std::size_t at = 0; at < part.ids.size();) {
+    const auto left = static_cast<std::int64_t>(part.ids.size() - at);
+    const auto n = static_cast<std::size_t>(part.sequence->step_rows(left, most));
+    const StepPart& rows = slice_.of(part, at, n);
     GALAGO_TRY(hidden, prefill(std::span(&rows, 1)));
+    at += n;
   }
+  part.sequence->mark();
   return head(hidden.last(static_cast<std::size_t>(hidden_size_)));
 }
 

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "runtime/entry_executor.h"
-#include "runtime/state_store.h"
+#include "runtime/sequence.h"
 #include "runtime/step_inputs.h"
+#include "runtime/step_tables.h"
 
 namespace galago::runtime {
 
@@ -36,7 +38,8 @@ class Stepper {
   // Appends and returns the logits of every row. At most max_decode_rows() rows, without media.
   Result<std::span<const float>> decode(std::span<const StepPart> parts);
 
-  // prefill() of one sequence in chunks of at most `chunk` rows, and the logits of its last row.
+  // prefill() of one sequence in chunks of at most `chunk` rows, to whose end it can return, and the logits of its last
+  // row.
   Result<std::span<const float>> prefill_all(const StepPart& part, int chunk);
 
  private:
@@ -45,14 +48,13 @@ class Stepper {
   Result<std::span<const float>> run(StepInputs& inputs, std::span<const StepPart> parts);
 
   std::unique_ptr<EntryExecutor> executor_;
-  StateStore* store_ = nullptr;
   models::EntryLimits limits_;
   std::int64_t hidden_size_ = 0;
   std::int64_t vocab_size_ = 0;
   StepInputs prefill_, decode_;
   int head_ = -1;
 
-  std::vector<std::int32_t> row_sequence_, row_position_, page_table_;
+  std::optional<StepTables> tables_;
   std::vector<float> head_input_;
   std::vector<std::int64_t> head_symbols_;
   ops::StepView view_;

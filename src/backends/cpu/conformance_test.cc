@@ -22,7 +22,7 @@ using Bytes = std::vector<std::byte>;
 
 struct Outcome {
   std::vector<Tensor> outputs;
-  Floats state;                        // after an append: keys and values of all pages, as numbers
+  Floats state;                        // after what writes: all of its pages, as numbers
   std::shared_ptr<const Bytes> pages;  // of the expected: the state before, as the CPU keeps it
 };
 
@@ -50,9 +50,10 @@ Outcome expected_of(const ConformanceCase& c, InitialState* initial) {
   initial->become(*c.step);
   Bytes state = *initial->reference;
   const ops::StateView view = c.step->state_view(state);
-  const ops::StepView step = c.step->view(view);
+  const ops::GroupView group = c.step->group();
+  const ops::StepView step = c.step->view(view, group);
   outcome.outputs = ops::apply(c.op, c.inputs, &step);
-  if (std::holds_alternative<ops::KvAppend>(c.op)) outcome.state = reference_state(*c.step, state);
+  if (ops::writes_state(c.op)) outcome.state = reference_state(*c.step, state);
   outcome.pages = initial->pages;
   return outcome;
 }
@@ -66,12 +67,13 @@ Outcome found_by(ops::Executor& executor, const ConformanceCase& c, const Bytes*
   }
   Bytes state = *pages;
   const ops::StateView view = c.step->state_view(state);
-  const ops::StepView step = c.step->view(view);
+  const ops::GroupView group = c.step->group();
+  const ops::StepView step = c.step->view(view, group);
   outcome.outputs = ops::apply(c.op, c.inputs, &step);
-  if (std::holds_alternative<ops::KvAppend>(c.op)) {
+  if (ops::writes_state(c.op)) {
     outcome.state = cpu_state(*c.step, state);
   } else {
-    EXPECT_EQ(std::memcmp(state.data(), pages->data(), state.size()), 0) << "only an append writes";
+    EXPECT_EQ(std::memcmp(state.data(), pages->data(), state.size()), 0) << "it only reads";
   }
   return outcome;
 }
@@ -95,6 +97,10 @@ class CompilingExecutor : public ops::Executor {
       activations.push_back(inputs[i]);
     }
     if (step != nullptr) source.states = {ops::Paged{}};
+    if (std::holds_alternative<ops::CausalConv1d>(op)) {
+      const Shape& weight = inputs[1].shape();
+      source.states = {ops::Recurrent{ops::CausalConv1d::state_elements(weight.dim(0).bound(), weight.dim(1).bound())}};
+    }
     source.function = [&](const graph::TracedInputs& in) {
       std::vector<Tensor> arguments;
       for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -255,6 +255,23 @@ struct AttentionPagedArgs {
   bool begins, ends;  // these are the first splits of all, the last
 };
 
+// y[r, c] = bias[c] + sum over j of weight[j, c] * x[r - (kernel - 1) + j, c], for rows [0, n_rows) of one sequence.
+// The rows before the first are those of the state, the newest last; then the last kernel - 1 rows become the state.
+struct CausalConvArgs {
+  const float* x;
+  std::int64_t x_stride;
+  float* state;  // (kernel - 1, channels)
+  std::int64_t state_stride;
+  const float* weight;  // (kernel, channels)
+  std::int64_t weight_stride;
+  const float* bias;  // or null
+  float* y;
+  std::int64_t y_stride;
+  std::int64_t kernel, n_rows;
+  std::int64_t first_channel, last_channel;
+  bool silu;  // of the sum
+};
+
 // Attention without a cache. Segment i is rows [segments[i], segments[i + 1]); rows attend within their segment only.
 struct AttentionDenseArgs {
   const float* q;  // (rows, n_heads * k_dim)

@@ -40,6 +40,7 @@ struct KernelTable {
   void (*attention_split)(const AttentionPagedArgs&);
   void (*attention_merge)(const AttentionPagedArgs&);
   void (*attention_dense)(const AttentionDenseArgs&);
+  void (*causal_conv)(const CausalConvArgs&);
   const TileTrial* int8_trials;  // kTileTrials of linear_int8's tiles
   const TileTrial* f32_trials;   // and of linear_f32's
   // Of many rows, in tiles of 16-bit numbers; null where there are none.

@@ -116,10 +116,11 @@ class AppendInstruction : public Instruction {
 
   Status run(const Run& run) const override {
     const std::int64_t n_rows = run.at(rows);
-    GALAGO_TRY(const PagedKv kv, open_paged(ops::KvAppend::kName, run.step, state, spec, n_rows, PagesRead::kOwn, 0));
+    GALAGO_TRY(const OpenedPages pages,
+               open_paged(ops::KvAppend::kName, run.step, state, spec, n_rows, PagesRead::kOwn, 0));
     const std::int64_t width = std::int64_t{spec.heads} * (spec.k_dim + spec.v_dim);
     run.parallel(n_rows, row_grain(width),
-                 [&](std::int64_t first, std::int64_t last) { append(run, kv, first, last, 0, spec.heads); });
+                 [&](std::int64_t first, std::int64_t last) { append(run, pages, first, last, 0, spec.heads); });
     return {};
   }
 
@@ -127,10 +128,10 @@ class AppendInstruction : public Instruction {
   bool run_in_team(const Run& run) const override {
     const std::int64_t n_rows = run.at(rows);
     if (n_rows > kFewRows) return Instruction::run_in_team(run);
-    const auto kv = open_paged(ops::KvAppend::kName, run.step, state, spec, n_rows, PagesRead::kOwn, 0);
-    if (!kv.ok()) return Instruction::run_in_team(run);
+    const auto pages = open_paged(ops::KvAppend::kName, run.step, state, spec, n_rows, PagesRead::kOwn, 0);
+    if (!pages.ok()) return Instruction::run_in_team(run);
     return run.member->share(run.first_stage, spec.heads,
-                             [&](std::int64_t head) { append(run, *kv, 0, n_rows, head, head + 1); });
+                             [&](std::int64_t head) { append(run, *pages, 0, n_rows, head, head + 1); });
   }
 
   std::string to_string() const override {
@@ -139,17 +140,17 @@ class AppendInstruction : public Instruction {
   }
 
  private:
-  void append(const Run& run, const PagedKv& kv, std::int64_t first, std::int64_t last, std::int64_t head,
+  void append(const Run& run, const OpenedPages& pages, std::int64_t first, std::int64_t last, std::int64_t head,
               std::int64_t last_head) const {
     if (rotates) rope.rotate(run, first, last, head, last_head);
     KvAppendArgs args{};
-    args.kv = kv;
+    args.kv = pages.kv;
     args.k = run.floats(k);
     args.k_stride = std::int64_t{spec.heads} * spec.k_dim;
     args.v = run.floats(v);
     args.v_stride = std::int64_t{spec.heads} * spec.v_dim;
     args.sequence = run.step->sequence;
-    args.position = run.step->position;
+    args.position = pages.position;
     args.first_row = first;
     args.last_row = last;
     args.first_kv_head = head;

@@ -39,6 +39,8 @@ Status lower(Lowering& to, const Node& node, const ops::KvAppend& op);
 Status lower(Lowering& to, const Node& node, const ops::PagedAttention& op);
 Status lower(Lowering& to, const Node& node, const ops::DenseAttention& op);
 
+Status lower(Lowering& to, const Node& node, const ops::CausalConv1d& op);
+
 Status lower(Lowering& to, const Node& node, const ops::Conv2d& op);
 Status lower(Lowering& to, const Node& node, const ops::AdaptiveAvgPool2d& op);
 
@@ -69,5 +71,6 @@ std::int64_t moe_scratch(const graph::Graph& graph, const Node& node, Arithmetic
 std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendPattern& rope_append);
 std::int64_t paged_attention_scratch(const graph::Graph& graph, const Node& node);
 std::int64_t dense_attention_scratch(const graph::Graph& graph, const Node& node);
+std::int64_t causal_conv_scratch(const graph::Graph& graph, const Node& node);
 
 }  // namespace galago::cpu

@@ -46,7 +46,7 @@ class PagedAttentionInstruction : public Instruction {
     const std::int64_t n_rows = run.at(rows);
     if (n_rows == 0) return {};
     GALAGO_TRY(const AttentionPagedArgs args, open(run, n_rows));
-    const std::int64_t first = first_split(*run.step), last = last_split(args);
+    const std::int64_t first = first_split(args), last = last_split(args);
     if (run.n_threads > 1 && n_rows <= kFewRows && last - first > 1) return split_keys(run, args, first, last);
     const std::int64_t queries = runs_in_tiles(args) ? kTileQueries : kBlockQueries;
     const std::int64_t row_block = std::max<std::int64_t>(1, queries * op.kv_heads / heads);
@@ -61,7 +61,7 @@ class PagedAttentionInstruction : public Instruction {
     const std::int64_t n_rows = run.at(rows);
     if (n_rows == 0 || n_rows > kFewRows || spans) return Instruction::run_in_team(run);
     const auto args = open(run, n_rows);
-    if (!args.ok() || last_split(*args) - first_split(*run.step) > 1) return Instruction::run_in_team(run);
+    if (!args.ok() || last_split(*args) - first_split(*args) > 1) return Instruction::run_in_team(run);
     return run.member->share(run.first_stage, op.kv_heads,
                              [&](std::int64_t head) { attend(run, *args, 0, n_rows, head); });
   }
@@ -78,15 +78,16 @@ class PagedAttentionInstruction : public Instruction {
   Result<AttentionPagedArgs> open(const Run& run, std::int64_t n_rows) const {
     const ops::Paged spec{op.kv_heads, static_cast<int>(k_dim), op.values_in_keys ? 0 : op.v_dim};
     AttentionPagedArgs args{};
-    GALAGO_TRY(args.kv, open_paged(ops::PagedAttention::kName, run.step, op.state, spec, n_rows, PagesRead::kVisible,
-                                   op.window));
-    if (spans) GALAGO_CHECK(check_spans(*run.step, run.ints(spans)));
+    GALAGO_TRY(const OpenedPages pages, open_paged(ops::PagedAttention::kName, run.step, op.state, spec, n_rows,
+                                                   PagesRead::kVisible, op.window));
+    args.kv = pages.kv;
+    args.position = pages.position;
+    if (spans) GALAGO_CHECK(check_spans(*run.step, pages.position, run.ints(spans)));
     args.q = run.floats(q);
     args.q_stride = heads * k_dim;
     args.y = run.out(y);
     args.y_stride = heads * op.v_dim;
     args.sequence = run.step->sequence;
-    args.position = run.step->position;
     args.key_end = run.ints(spans);
     args.sinks = run.floats(sinks);
     args.slopes = run.floats(slopes);
@@ -112,12 +113,12 @@ class PagedAttentionInstruction : public Instruction {
   }
 
   // What a row sees after itself must be rows of this step, one after the other: their pages were checked.
-  static Status check_spans(const ops::StepView& step, const std::int32_t* ends) {
+  static Status check_spans(const ops::StepView& step, const std::int32_t* position, const std::int32_t* ends) {
     std::int32_t reach = 0;
     for (std::int32_t row = step.n_rows; row-- > 0;) {
       const bool follows = row + 1 < step.n_rows && step.sequence[row + 1] == step.sequence[row] &&
-                           step.position[row + 1] == step.position[row] + 1;
-      if (!follows) reach = step.position[row] + 1;
+                           position[row + 1] == position[row] + 1;
+      if (!follows) reach = position[row] + 1;
       if (ends[row] > reach) {
         return error(ErrorCode::kOutOfRange, "{}: row {} sees up to position {}; the step has tokens before {}",
                      ops::PagedAttention::kName, row, ends[row], reach);
@@ -127,11 +128,11 @@ class PagedAttentionInstruction : public Instruction {
   }
 
   // Of all rows together.
-  std::int64_t first_split(const ops::StepView& step) const {
+  std::int64_t first_split(const AttentionPagedArgs& args) const {
     if (op.window == 0) return 0;
-    std::int64_t first = step.position[0];
-    for (std::int32_t row = 0; row < step.n_rows; ++row) {
-      first = std::min<std::int64_t>(first, std::max(0, step.position[row] + 1 - op.window));
+    std::int64_t first = args.position[0];
+    for (std::int64_t row = 0; row < args.last_row; ++row) {
+      first = std::min<std::int64_t>(first, std::max(0, args.position[row] + 1 - op.window));
     }
     return first / kSplitTokens;
   }

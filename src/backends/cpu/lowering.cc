@@ -114,6 +114,7 @@ std::int64_t scratch_bytes(const graph::Graph& graph, const Node& node, Arithmet
   if (node.as<ops::Moe>() != nullptr) return moe_scratch(graph, node, arithmetic);
   if (node.as<ops::PagedAttention>() != nullptr) return paged_attention_scratch(graph, node);
   if (node.as<ops::DenseAttention>() != nullptr) return dense_attention_scratch(graph, node);
+  if (node.as<ops::CausalConv1d>() != nullptr) return causal_conv_scratch(graph, node);
   return 0;
 }
 

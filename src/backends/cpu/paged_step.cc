@@ -5,32 +5,20 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "ops/kv_codec.h"
+#include "ops/paged_state.h"
 
 namespace galago::cpu {
 namespace {
 
 static_assert(kPageTokens == ops::kPageTokens);
 
-Status check_row(std::string_view op, const ops::StepView& step, std::int64_t row) {
-  const std::int64_t capacity = std::int64_t{step.max_pages} * kPageTokens;
-  if (step.sequence[row] < 0 || step.sequence[row] >= step.n_sequences) {
-    return error(ErrorCode::kOutOfRange, "{}: row {} belongs to sequence {}; the step has {}", op, row,
-                 step.sequence[row], step.n_sequences);
-  }
-  if (step.position[row] < 0 || step.position[row] >= capacity) {
-    return error(ErrorCode::kOutOfRange, "{}: row {} has position {}; its page table holds {} tokens", op, row,
-                 step.position[row], capacity);
-  }
-  return {};
-}
-
-Status check_pages(std::string_view op, const ops::StepView& step, const ops::StateView& state, PagesRead pages,
-                   int window) {
+Status check_pages(std::string_view op, const ops::StepView& step, const ops::GroupView& group,
+                   const ops::StateView& state, PagesRead pages, int window) {
   std::int32_t sequence = -1;
   std::int64_t first_checked = 0, end_checked = 0;  // pages of `sequence`
   for (std::int32_t row = 0; row < step.n_rows; ++row) {
-    GALAGO_CHECK(check_row(op, step, row));
-    const std::int64_t position = step.position[row], last = position / kPageTokens;
+    GALAGO_CHECK(ops::check_row(op, step, group, row));
+    const std::int64_t position = group.position[row], last = position / kPageTokens;
     const std::int64_t first_token = window > 0 ? std::max<std::int64_t>(0, position + 1 - window) : 0;
     const std::int64_t first = pages == PagesRead::kOwn ? last : first_token / kPageTokens;
     if (step.sequence[row] != sequence || first < first_checked || first > end_checked) {
@@ -38,7 +26,7 @@ Status check_pages(std::string_view op, const ops::StepView& step, const ops::St
       first_checked = end_checked = first;
     }
     for (; end_checked <= last; ++end_checked) {
-      const std::int32_t page = step.page_table[std::int64_t{sequence} * step.max_pages + end_checked];
+      const std::int32_t page = group.pages[std::int64_t{sequence} * group.max_pages + end_checked];
       if (page < 0 || page >= state.n_pages) {
         return error(ErrorCode::kOutOfRange, "{}: tokens from {} of sequence {} lie in page {}; the state has {} pages",
                      op, end_checked * kPageTokens, sequence, page, state.n_pages);
@@ -59,18 +47,13 @@ KvPageLayout kv_page_layout(KvType type, std::int64_t n_kv_heads, std::int64_t k
   return {bytes(k_dim), bytes(v_dim)};
 }
 
-Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int state, const ops::Paged& spec,
-                           std::int64_t n_rows, PagesRead pages, int window) {
-  if (step == nullptr) {
-    return error(ErrorCode::kInvalidArgument, "{}: there is no step; it reads state and runs only within one", op);
-  }
-  if (state < 0 || static_cast<std::size_t>(state) >= step->states.size()) {
-    return error(ErrorCode::kInvalidArgument, "{}: state {} of a step with {} states", op, state, step->states.size());
-  }
+Result<OpenedPages> open_paged(std::string_view op, const ops::StepView* step, int state, const ops::Paged& spec,
+                               std::int64_t n_rows, PagesRead pages, int window) {
+  GALAGO_TRY(const ops::StateView* const found, ops::find_state(op, step, state));
+  const ops::StateView& view = *found;
   if (step->n_rows != n_rows) {
     return error(ErrorCode::kInvalidArgument, "{}: {} rows in a step of {}", op, n_rows, step->n_rows);
   }
-  const ops::StateView& view = step->states[static_cast<std::size_t>(state)];
   const bool coded = ops::has_codes(view.type);
   if (coded && std::max(spec.k_dim, spec.v_dim) > kMaxCodedHeadDim) {
     return error(ErrorCode::kUnsupported, "{}: heads of {} elements in {}; at most {} are possible, or f16", op,
@@ -81,7 +64,8 @@ Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int s
     return error(ErrorCode::kInvalidArgument, "{}: state {} has pages of {} bytes; {} need {}", op, state,
                  view.data == nullptr ? 0 : view.page_bytes, to_string(spec), needed);
   }
-  GALAGO_CHECK(check_pages(op, *step, view, pages, window));
+  const ops::GroupView& group = step->groups[static_cast<std::size_t>(view.group)];
+  GALAGO_CHECK(check_pages(op, *step, group, view, pages, window));
   PagedKv kv{};
   kv.base = view.data;
   kv.page_bytes = static_cast<std::int64_t>(view.page_bytes);
@@ -91,9 +75,9 @@ Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int s
   kv.n_kv_heads = spec.heads;
   kv.k_dim = spec.k_dim;
   kv.v_dim = spec.v_dim;
-  kv.page_table = step->page_table;
-  kv.page_table_stride = step->max_pages;
-  return kv;
+  kv.page_table = group.pages;
+  kv.page_table_stride = group.max_pages;
+  return OpenedPages{kv, group.position};
 }
 
 }  // namespace galago::cpu

@@ -1,4 +1,4 @@
-// A step's paged state as the kernels take it, checked: no entry of a page table leads outside of the state.
+// A step's paged or static state as the kernels take it, checked: no entry of a page table leads outside of the state.
 #pragma once
 
 #include <string_view>
@@ -15,12 +15,18 @@ struct KvPageLayout {
 };
 KvPageLayout kv_page_layout(KvType type, std::int64_t n_kv_heads, std::int64_t k_dim, std::int64_t v_dim);
 
+// A state's pages, and the position of each row in them.
+struct OpenedPages {
+  PagedKv kv;
+  const std::int32_t* position;
+};
+
 enum class PagesRead : std::uint8_t { kOwn, kVisible };
 
 // The pages of state number `state` for rows [0, n_rows). Fails when there is no such step or state, its pages are too
 // small or its heads too large for its codes, or a row's sequence, position or pages are outside. `pages` says which a
 // row needs: the one it is appended to, or all that it sees through `window` (0: all of its sequence).
-Result<PagedKv> open_paged(std::string_view op, const ops::StepView* step, int state, const ops::Paged& spec,
-                           std::int64_t n_rows, PagesRead pages, int window);
+Result<OpenedPages> open_paged(std::string_view op, const ops::StepView* step, int state, const ops::Paged& spec,
+                               std::int64_t n_rows, PagesRead pages, int window);
 
 }  // namespace galago::cpu

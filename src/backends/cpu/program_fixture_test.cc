@@ -42,12 +42,12 @@ Step::Step(const std::vector<std::pair<int, int>>& rows, std::int32_t pages)
 }
 
 ops::StepView Step::view(const PagedStates& states) const {
+  group = {page_table.data(), max_pages, position.data()};
   return {.n_rows = static_cast<std::int32_t>(sequence.size()),
           .n_sequences = n_sequences,
           .sequence = sequence.data(),
           .position = position.data(),
-          .page_table = page_table.data(),
-          .max_pages = max_pages,
+          .groups = std::span(&group, 1),
           .states = states.views()};
 }
 

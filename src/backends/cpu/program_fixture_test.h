@@ -38,6 +38,7 @@ struct Step {
 
   std::vector<std::int32_t> sequence, position, page_table;
   std::int32_t n_sequences = 0, max_pages = 0;
+  mutable ops::GroupView group;  // of the last view()
 };
 
 struct Compiled {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kLeastSeconds = 0.01;
 
-struct Run {
+struct TrialRun {
   const TileTrial* trial;
   TileSpeed* speed;
   std::int64_t passes;
@@ -48,20 +48,20 @@ std::vector<TileMeasurement> measure_tiles(int rounds, const std::function<void(
     measured.push_back(describe(*table, "f32", table->f32_trials));
     trials.insert(trials.end(), {table->int8_trials, table->f32_trials});
   }
-  std::vector<Run> runs;
+  std::vector<TrialRun> runs;
   for (std::size_t i = 0; i < trials.size(); ++i) {
     for (int k = 0; k < kTileTrials; ++k) {
       runs.push_back({trials[i] + k, &measured[i].speeds[static_cast<std::size_t>(k)], calibrate(trials[i][k]), {}});
     }
   }
   for (int round = 0; round < rounds; ++round) {
-    for (Run& run : runs) {
+    for (TrialRun& run : runs) {
       const auto work = static_cast<double>(run.passes * run.trial->multiply_adds);
       run.rates.push_back(work / seconds_of(*run.trial, run.passes));
     }
     if (progress) progress(round + 1, rounds);
   }
-  for (Run& run : runs) run.speed->multiply_adds_per_second = median(run.rates);
+  for (TrialRun& run : runs) run.speed->multiply_adds_per_second = median(run.rates);
   return measured;
 }
 

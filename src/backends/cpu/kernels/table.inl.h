@@ -3,6 +3,7 @@
 
 #include "backends/cpu/kernel_functions.h"
 #include "backends/cpu/kernels/attention_tiles.inl.h"
+#include "backends/cpu/kernels/causal_conv.inl.h"
 #include "backends/cpu/kernels/elementwise.inl.h"
 #include "backends/cpu/kernels/kv_append.inl.h"
 #include "backends/cpu/kernels/linear_f32.inl.h"
@@ -31,6 +32,7 @@ constexpr KernelTable kernel_table() {
                        .attention_split = attention_split<Isa>,
                        .attention_merge = attention_merge<Isa>,
                        .attention_dense = attention_dense<Isa>,
+                       .causal_conv = causal_conv<Isa>,
                        .int8_trials = Int8Trials<Isa>::kAll,
                        .f32_trials = kF32Trials<Isa>};
   if constexpr (requires { typename Isa::Words; }) {
