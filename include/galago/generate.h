@@ -61,7 +61,8 @@ struct GenerateStats {
   std::int64_t prompt_tokens = 0;
   std::int64_t reused_tokens = 0;  // of the prompt, found in the cache
   std::int64_t generated_tokens = 0;
-  double encode_seconds = 0;  // pictures and sounds
+  std::int64_t encoder_runs = 0;  // of pictures whose rows were not there yet
+  double encode_seconds = 0;      // pictures and sounds
   double prefill_seconds = 0;
   double decode_seconds = 0;
 };

@@ -44,6 +44,18 @@ struct PreparedPrompt {
   std::vector<std::pair<std::string, Tensor>> stages;
 };
 
+// A prompt as a template rendered it.
+struct PromptText {
+  std::string_view text;
+  // What a user wrote that reads like a placeholder, and is text nevertheless. Ascending, without overlaps.
+  std::span<const text::TextRange> literals{};
+
+  PromptText(std::string_view whole, std::span<const text::TextRange> user_wrote = {})
+      : text(whole), literals(user_wrote) {}
+  PromptText(const std::string& whole, std::span<const text::TextRange> user_wrote = {})
+      : text(whole), literals(user_wrote) {}
+};
+
 // The part of a picture preprocessor that models share is media/image_processor.h.
 class Processor {
  public:
@@ -52,7 +64,7 @@ class Processor {
   virtual std::string image_placeholder() const { return ""; }
   // `add_special`: the tokenizer puts its BOS (and EOS) around the text, unless the text has it already.
   // Fails when the placeholders in the text are not as many as the pictures.
-  virtual Result<PreparedPrompt> prepare(const text::Tokenizer& tokenizer, std::string_view prompt,
+  virtual Result<PreparedPrompt> prepare(const text::Tokenizer& tokenizer, const PromptText& prompt,
                                          std::span<const Image> images, bool add_special) const = 0;
   // The preprocessed pixels of one picture, f32 (channels, height, width).
   virtual Result<Tensor> pixels(const Image& image) const;
@@ -61,12 +73,15 @@ class Processor {
 // For models that only read text.
 class TextProcessor : public Processor {
  public:
-  Result<PreparedPrompt> prepare(const text::Tokenizer& tokenizer, std::string_view prompt,
+  Result<PreparedPrompt> prepare(const text::Tokenizer& tokenizer, const PromptText& prompt,
                                  std::span<const Image> images, bool add_special) const override;
 };
 
+// Where `placeholder` stands in the prompt and is one, not a user's text.
+std::vector<std::size_t> find_placeholders(const PromptText& prompt, std::string_view placeholder);
+
 // The ids of a text; a BOS that the text already begins with is not added a second time.
-Result<std::vector<text::TokenId>> encode_once(const text::Tokenizer& tokenizer, std::string_view prompt,
+Result<std::vector<text::TokenId>> encode_once(const text::Tokenizer& tokenizer, const PromptText& prompt,
                                                bool add_special);
 
 }  // namespace galago::models

@@ -42,15 +42,15 @@ class SpliceProcessor : public Processor {
  public:
   explicit SpliceProcessor(VisionLanguageConfig config) : config_(std::move(config)) {}
   std::string image_placeholder() const override { return config_.image_placeholder; }
-  Result<PreparedPrompt> prepare(const text::Tokenizer& tokenizer, std::string_view prompt,
+  Result<PreparedPrompt> prepare(const text::Tokenizer& tokenizer, const PromptText& prompt,
                                  std::span<const Image> images, bool add_special) const override;
   Result<Tensor> pixels(const Image& image) const override;
 
  private:
-  Status expand_tokens(const text::Tokenizer& tokenizer, std::string_view prompt, bool add_special,
-                       PreparedPrompt& out) const;
-  Status join_pieces(const text::Tokenizer& tokenizer, std::string_view prompt, bool add_special,
-                     PreparedPrompt& out) const;
+  Status expand_tokens(const text::Tokenizer& tokenizer, const PromptText& prompt, std::size_t n_places,
+                       bool add_special, PreparedPrompt& out) const;
+  Status join_pieces(const text::Tokenizer& tokenizer, const PromptText& prompt, std::span<const std::size_t> places,
+                     bool add_special, PreparedPrompt& out) const;
 
   VisionLanguageConfig config_;
 };

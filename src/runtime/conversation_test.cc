@@ -2,6 +2,9 @@
 // bookkeeping is not.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "galago/session.h"
@@ -67,6 +70,124 @@ TEST(Session, LooksAtPicturesAndTellsThemApart) {
   Reply failed = missing.reply(greedy(8));
   EXPECT_EQ(failed.text().error().code, ErrorCode::kNotFound);
   EXPECT_EQ(failed.finish_reason(), FinishReason::kError);
+}
+
+TEST(Session, EncodesAPictureOnce) {
+  Session chat(model());
+  chat.add(user({gradient(40, 30), "What is this?"}));
+  Reply first = chat.reply(greedy(4));
+  ASSERT_TRUE(first.text().ok());
+  EXPECT_EQ(first.stats().encoder_runs, 1);
+  for (int turn = 0; turn < 3; ++turn) {
+    chat.add(user("And then?"));
+    Reply more = chat.reply(greedy(4));
+    ASSERT_TRUE(more.text().ok());
+    EXPECT_EQ(more.stats().encoder_runs, 0);
+    EXPECT_GT(more.stats().reused_tokens, 144);
+  }
+  chat.add(user({"Beside it:", gradient(40, 30), gradient(31, 30), gradient(31, 30), "Which?"}));
+  Reply both = chat.reply(greedy(4));
+  ASSERT_TRUE(both.text().ok());
+  EXPECT_EQ(both.stats().encoder_runs, 1);
+  // Of what no message shows any more nothing is kept.
+  chat.reset();
+  chat.add(user("No picture."));
+  ASSERT_TRUE(chat.reply(greedy(2)).text().ok());
+  chat.reset();
+  chat.add(user({gradient(40, 30), "What is this?"}));
+  Reply again = chat.reply(greedy(4));
+  ASSERT_TRUE(again.text().ok());
+  EXPECT_EQ(again.stats().encoder_runs, 1);
+}
+
+TEST(Session, ReadsAnotherPictureInTheSamePlaceAnew) {
+  Session fresh(model());
+  fresh.add(user({gradient(30, 40), "What is this?"}));
+  const std::string expected = fresh.reply(greedy(8)).text().value();
+  Session chat(model());
+  chat.add(user({gradient(40, 30), "What is this?"}));
+  ASSERT_NE(chat.reply(greedy(8)).text().value(), expected);
+  chat.reset();
+  chat.add(user({gradient(30, 40), "What is this?"}));
+  Reply other = chat.reply(greedy(8));
+  EXPECT_EQ(other.text().value(), expected);
+  EXPECT_LT(other.stats().reused_tokens, other.stats().prompt_tokens - 144);
+  EXPECT_EQ(other.stats().encoder_runs, 1);
+}
+
+TEST(Session, TakesAPlaceholderThatAUserTypedForText) {
+  Session chat(model());
+  chat.add(user("What does the <image> tag mean?"));
+  ASSERT_TRUE(chat.reply(greedy(4)).text().ok());
+  chat.add(user({gradient(40, 30), "And is <image> in it?"}));
+  Reply seen = chat.reply(greedy(4));
+  EXPECT_TRUE(seen.text().ok()) << seen.status().error().message;
+  EXPECT_EQ(seen.stats().encoder_runs, 1);
+  // A raw prompt is the caller's: there it is a place.
+  EXPECT_TRUE(chat.complete("<image> shows", {gradient(40, 30)}, greedy(4)).text().ok());
+  EXPECT_FALSE(chat.complete("<image> shows", {}, greedy(4)).text().ok());
+}
+
+// A copy of a model's folder with another template.
+class TemplatedModel {
+ public:
+  TemplatedModel(const std::filesystem::path& original, const std::string& name, const char* chat_template)
+      : folder_(std::filesystem::path(testing::TempDir()) / ("galago_templated_" + name)) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::copy(original, folder_, std::filesystem::copy_options::recursive);
+    std::ofstream(folder_ / "chat_template.jinja") << chat_template;
+  }
+  ~TemplatedModel() { std::filesystem::remove_all(folder_); }
+  Model open() const {
+    return Model::open(folder_.string(), {.n_threads = 1, .pack_cache = {.enabled = false}}).value();
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+// As the published processors of llava-hf write it.
+constexpr const char* kTypedParts =
+    "{% for message in messages %}{{ message['role'].upper() + ': ' }}"
+    "{% for item in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{% endfor %}"
+    "{% for item in message['content'] | selectattr('type', 'equalto', 'text') %}{{ item['text'] + ' ' }}{% endfor %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}";
+
+std::int64_t prompt_tokens(const Model& model, Message message) {
+  Session chat(model);
+  chat.add(std::move(message));
+  Reply reply = chat.reply(greedy(1));
+  EXPECT_TRUE(reply.text().ok()) << reply.status().error().message;
+  return reply.stats().prompt_tokens;
+}
+
+TEST(Session, AsksTemplatesOfTypedParts) {
+  const TemplatedModel copy(GALAGO_SOURCE_DIR "/tests/data/goldens/multimodal/mobilevlm_v2", "typed", kTypedParts);
+  const Model typed = copy.open();
+  EXPECT_GT(prompt_tokens(typed, user("a much longer question")), prompt_tokens(typed, user("short")) + 3);
+  Session raw(typed);
+  Reply rendered = raw.complete("USER: <image>\nWhat is this? ASSISTANT:", {gradient(40, 30)}, greedy(8));
+  const std::string expected = rendered.text().value();
+  Session chat(typed);
+  chat.add(user({gradient(40, 30), "What is this?"}));
+  EXPECT_EQ(chat.reply(greedy(8)).text().value(), expected);
+}
+
+// Here the placeholder is a token of the vocabulary.
+TEST(Session, TakesTheTextOfAnImageTokenForText) {
+  const std::filesystem::path llava = GALAGO_SOURCE_DIR "/../shared/goldens/multimodal/llava";
+  if (!std::filesystem::exists(llava)) {
+    const char* ci = std::getenv("CI");
+    ASSERT_FALSE(ci != nullptr && std::string_view(ci) == "true") << "../shared is missing";
+    GTEST_SKIP() << "../shared, which holds more models, is not beside this checkout";
+  }
+  const TemplatedModel copy(llava, "llava", kTypedParts);
+  const Model typed = copy.open();
+  // As text it is the four tokens <, i, mage and >.
+  EXPECT_EQ(prompt_tokens(typed, user("the <image> tag")), prompt_tokens(typed, user("the  tag")) + 4);
+  const std::int64_t seen = prompt_tokens(typed, user({gradient(40, 30), "the  tag"}));
+  EXPECT_GT(seen, prompt_tokens(typed, user("the  tag")) + 30);
+  EXPECT_EQ(prompt_tokens(typed, user({gradient(40, 30), "the <image> tag"})), seen + 4);
 }
 
 TEST(Session, RepeatsWithTheSameSeed) {

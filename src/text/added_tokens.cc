@@ -24,6 +24,11 @@ bool word_after(std::string_view text, std::size_t offset) {
   return (categories(decode_utf8(text, offset).code_point) & kWordCharacter) != 0;
 }
 
+bool touches(std::span<const TextRange> ranges, std::size_t begin, std::size_t end) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [=](const TextRange& range) { return range.begin < end && begin < range.end; });
+}
+
 }  // namespace
 
 void AddedTokens::add(std::string_view content, AddedToken token) {
@@ -61,7 +66,7 @@ AddedTokens::Match AddedTokens::longest_at(std::string_view text) const {
   return best;
 }
 
-void AddedTokens::split(std::string_view whole, bool parse_special,
+void AddedTokens::split(std::string_view whole, bool parse_special, std::span<const TextRange> literals,
                         const std::function<void(std::size_t, std::size_t)>& text,
                         const std::function<void(TokenId)>& token) const {
   std::size_t done = 0;
@@ -79,7 +84,7 @@ void AddedTokens::split(std::string_view whole, bool parse_special,
     std::size_t begin = at;
     std::size_t end = at + match.size;
     at = end;
-    if (begin < done || (found.special && !parse_special)) continue;
+    if (begin < done || (found.special && !parse_special) || touches(literals, begin, end)) continue;
     if (found.single_word && (word_before(whole, begin) || word_after(whole, end))) continue;
     if (found.lstrip) {
       while (begin > done) {

@@ -4,10 +4,12 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
 namespace galago::text {
@@ -26,8 +28,10 @@ class AddedTokens {
   void add(std::string_view content, AddedToken token);
   bool empty() const { return tokens_.empty(); }
 
-  // Calls `text(begin, end)` for each non-empty range between matches and `token(id)` for each match, in order.
-  void split(std::string_view whole, bool parse_special, const std::function<void(std::size_t, std::size_t)>& text,
+  // Calls `text(begin, end)` for each non-empty range between matches and `token(id)` for each match, in order. What
+  // touches one of the `literals` is no match.
+  void split(std::string_view whole, bool parse_special, std::span<const TextRange> literals,
+             const std::function<void(std::size_t, std::size_t)>& text,
              const std::function<void(TokenId)>& token) const;
 
  private:

@@ -16,13 +16,12 @@ constexpr std::size_t kMaxTextSize = std::size_t{128} << 20;
 
 class Encoder {
  public:
-  Encoder(const Tokenizer::Data& data, bool parse_special, std::vector<TokenId>& ids)
-      : data_(data), parse_special_(parse_special), ids_(ids) {}
+  Encoder(const Tokenizer::Data& data, const EncodeOptions& options, std::vector<TokenId>& ids)
+      : data_(data), parse_special_(options.parse_special), literals_(options.literals), ids_(ids) {}
 
   Status encode(std::string_view text) {
     data_.added.split(
-        text, parse_special_,
-        [&](std::size_t begin, std::size_t end) { segment(text.substr(begin, end - begin), begin == 0); },
+        text, parse_special_, literals_, [&](std::size_t begin, std::size_t end) { segment(text, begin, end); },
         [&](TokenId id) { ids_.push_back(id); });
     if (too_long_) {
       return error(ErrorCode::kOutOfRange, "the text grows over {} bytes when it is normalized; split it",
@@ -32,18 +31,31 @@ class Encoder {
   }
 
  private:
-  void segment(std::string_view text, bool at_start) {
+  void segment(std::string_view whole, std::size_t from, std::size_t to) {
+    const std::string_view text = whole.substr(from, to - from);
+    const bool at_start = from == 0;
     const std::string normalized = normalize(data_.normalizer, text);
     if (normalized.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / 4)) {
       too_long_ = true;
       return;
     }
     data_.added_normalized.split(
-        normalized, parse_special_,
+        normalized, parse_special_, normalized_literals(text, from),
         [&](std::size_t begin, std::size_t end) {
           words(normalized.substr(begin, end - begin), at_start && begin == 0);
         },
         [&](TokenId id) { ids_.push_back(id); });
+  }
+
+  // Where the literals of a text that begins at `from` stand once it is normalized: behind what its beginning becomes.
+  std::vector<TextRange> normalized_literals(std::string_view text, std::size_t from) const {
+    std::vector<TextRange> found;
+    for (const TextRange& literal : literals_) {
+      if (literal.begin < from || literal.end > from + text.size()) continue;
+      found.push_back({normalize(data_.normalizer, text.substr(0, literal.begin - from)).size(),
+                       normalize(data_.normalizer, text.substr(0, literal.end - from)).size()});
+    }
+    return found;
   }
 
   void words(std::string text, bool at_start) {
@@ -55,6 +67,7 @@ class Encoder {
 
   const Tokenizer::Data& data_;
   bool parse_special_;
+  std::span<const TextRange> literals_;
   std::vector<TokenId>& ids_;
   bool too_long_ = false;
 };
@@ -79,7 +92,7 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, EncodeOpti
   }
   std::vector<TokenId> ids;
   if (options.add_bos_eos) ids = data_->prefix;
-  GALAGO_CHECK(Encoder(*data_, options.parse_special, ids).encode(text));
+  GALAGO_CHECK(Encoder(*data_, options, ids).encode(text));
   if (options.add_bos_eos) ids.insert(ids.end(), data_->suffix.begin(), data_->suffix.end());
   return ids;
 }

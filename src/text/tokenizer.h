@@ -16,9 +16,17 @@ namespace galago::text {
 
 using TokenId = std::int32_t;
 
+// A range of a text's bytes.
+struct TextRange {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
 struct EncodeOptions {
   bool parse_special = true;  // special tokens written in the text become their ids; else they are plain text
   bool add_bos_eos = false;   // what the model's tokenizer adds around a text by default
+  // Where text stands that is only text: no special or added token is found there. Ascending, without overlaps.
+  std::span<const TextRange> literals{};
 };
 
 // A vocabulary as a GGUF file holds it. The views stay owned by the file, and are needed only while building.

@@ -212,6 +212,26 @@ TEST(TokenizerJson, BrokenFilesAreNamed) {
   EXPECT_THAT(message(R"({"normalizer": )" + nested + R"(, "model": {}})"), HasSubstr("nested"));
 }
 
+// Special and added tokens, also such as are looked for in normalized text.
+TEST(TokenizerJson, FindsNoTokensInLiterals) {
+  const std::string json =
+      R"({"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "__"},
+          "added_tokens": [{"id": 9, "content": "<i>", "special": true, "normalized": false},
+                           {"id": 10, "content": "<n>", "special": false, "normalized": true}],
+          "model": {"type": "BPE", "merges": [],
+                    "vocab": {"<": 0, "i": 1, ">": 2, "_": 3, "a": 4, "n": 5, "<i>": 9, "<n>": 10}}})";
+  const Tokenizer tokenizer = Tokenizer::from_tokenizer_json(json, "").value();
+  const auto ids = [&](std::string_view text, std::vector<TextRange> literals) {
+    return tokenizer.encode(text, {.literals = literals}).value();
+  };
+  EXPECT_THAT(ids("a<i>a<i>", {}), testing::ElementsAre(4, 9, 4, 9));
+  EXPECT_THAT(ids("a<i>a<i>", {{1, 4}}), testing::ElementsAre(4, 0, 1, 2, 4, 9));
+  EXPECT_THAT(ids("a<i>a<i>", {{5, 8}}), testing::ElementsAre(4, 9, 4, 0, 1, 2));
+  EXPECT_THAT(ids("a <n> <n><i>", {}), testing::ElementsAre(4, 3, 3, 10, 3, 3, 10, 9));
+  EXPECT_THAT(ids("a <n> <n><i>", {{6, 9}}), testing::ElementsAre(4, 3, 3, 10, 3, 3, 0, 5, 2, 9));
+  EXPECT_THAT(ids("<i> <n> <n>", {{4, 7}}), testing::ElementsAre(9, 3, 3, 0, 5, 2, 3, 3, 10));
+}
+
 TEST(Clip, LowersJoinsSpacesAndEndsWords) {
   const std::string vocab =
       R"({"a":0,"b":1,"c":2,"a</w>":3,"b</w>":4,"c</w>":5,"ab":6,"abc</w>":7,"1</w>":8,"<|startoftext|>":9,"<|endoftext|>":10})";

@@ -1,0 +1,81 @@
+#include "runtime/prompt_rows.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/sequence.h"
+
+namespace galago::runtime {
+namespace {
+
+using testing::ElementsAre;
+
+EncodedMediaPtr encoded(std::uint64_t mark, std::int64_t rows) {
+  EncodedMedia media{mark, rows, {}};
+  for (std::int64_t i = 0; i < rows; ++i) media.rows.push_back(static_cast<float>(mark * 10) + static_cast<float>(i));
+  return std::make_shared<const EncodedMedia>(std::move(media));
+}
+
+// Two tokens, a picture of 4 rows, a token, a picture of 2 rows, a token; one
+// number a row; positions on two axes as a picture of 2 x 2 has them.
+PromptRows rows_with(std::uint64_t first, std::uint64_t second) {
+  const models::PreparedPrompt prompt{.ids = {5, 6, 9, 9, 9, 9, 7, 9, 9, 8},
+                                      .splice_index = {-1, -1, 0, 1, 2, 3, -1, 4, 5, -1},
+                                      .positions = {0, 1, 2, 2, 3, 3, 4, 5, 5, 6,  //
+                                                    0, 1, 2, 3, 2, 3, 4, 5, 6, 7}};
+  const models::ModelInfo info{.vocab_size = 10, .hidden_size = 1, .position_axes = 2};
+  return PromptRows::create(prompt, {encoded(first, 4), encoded(second, 2)}, info).value();
+}
+
+StepPart part_of(PromptRows& rows, std::int64_t first, std::int64_t count) {
+  static StateStore store = StateStore::create({}, KvType::kF32, 1).value();
+  Sequence sequence(store);
+  return rows.part(sequence, first, count, {});
+}
+
+TEST(PromptRows, GivesTheMediaRowsOfItsTokensAlone) {
+  PromptRows rows = rows_with(1, 2);
+  StepPart view = part_of(rows, 0, 4);
+  EXPECT_THAT(view.splice, ElementsAre(-1, -1, 0, 1));
+  EXPECT_THAT(view.media, ElementsAre(10.0f, 11.0f));
+  EXPECT_THAT(view.positions, ElementsAre(0, 1, 2, 2, 0, 1, 2, 3));
+  view = part_of(rows, 5, 4);
+  EXPECT_THAT(view.ids, ElementsAre(9, 7, 9, 9));
+  EXPECT_THAT(view.splice, ElementsAre(0, -1, 1, 2));
+  EXPECT_THAT(view.media, ElementsAre(13.0f, 20.0f, 21.0f));
+  view = part_of(rows, 0, 2);
+  EXPECT_TRUE(view.splice.empty());
+  EXPECT_TRUE(view.media.empty());
+}
+
+TEST(PromptRows, GoesOnBehindAllPositions) {
+  PromptRows rows = rows_with(1, 2);
+  rows.push(3);
+  rows.push(4);
+  EXPECT_THAT(part_of(rows, 9, 3).positions, ElementsAre(6, 8, 9, 7, 8, 9));
+}
+
+TEST(PromptRows, KeepsPlacesAndClosesPositionsUpWhenRowsGo) {
+  PromptRows rows = rows_with(1, 2);
+  rows.erase(1, 3);  // of the first picture, its lower half stays
+  const StepPart view = part_of(rows, 0, rows.size());
+  EXPECT_THAT(view.ids, ElementsAre(5, 9, 9, 7, 9, 9, 8));
+  EXPECT_THAT(view.splice, ElementsAre(-1, 0, 1, -1, 2, 3, -1));
+  EXPECT_THAT(view.media, ElementsAre(12.0f, 13.0f, 20.0f, 21.0f));
+  EXPECT_THAT(view.positions, ElementsAre(0, 2, 2, 3, 4, 4, 5, 0, 1, 2, 3, 4, 5, 6));
+  rows.push(1);
+  EXPECT_THAT(part_of(rows, rows.size() - 1, 1).positions, ElementsAre(7, 7));
+}
+
+TEST(PromptRows, TellsPicturesApart) {
+  const PromptRows rows = rows_with(1, 2);
+  EXPECT_EQ(rows.common_prefix(rows_with(1, 2)), 10);
+  EXPECT_EQ(rows.common_prefix(rows_with(1, 3)), 7);
+  EXPECT_EQ(rows.common_prefix(rows_with(3, 2)), 2);
+  PromptRows other = rows_with(1, 2);
+  other.erase(3, 1);
+  EXPECT_EQ(rows.common_prefix(other), 3) << "another row of the picture";
+}
+
+}  // namespace
+}  // namespace galago::runtime
