@@ -28,7 +28,9 @@ struct PackedTensor {
   std::string name;  // the checkpoint's
   DType dtype = DType::kF32;
   std::int64_t rows = 0, cols = 0;
-  std::uint64_t order = 0;   // hash of the order in which the rows were packed; 0: the stored one
+  // Hash of what was packed: 0 for the stored tensor of that name as it is, odd for its rows in another order, even for
+  // parts of it, or of several tensors of which it is the first.
+  std::uint64_t order = 0;
   std::uint64_t layout = 0;  // what the packing of this type looks like: see cpu::layout_fingerprint()
   std::uint64_t offset = 0, bytes = 0;
   std::uint64_t hash = 0;

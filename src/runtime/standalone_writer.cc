@@ -67,7 +67,8 @@ Result<std::unordered_set<const void*>> read_as_rows(const Engine& engine) {
 // Whether the packed bytes of an index stand for the whole stored tensor.
 bool is_whole(const formats::StoredTensor& stored, const formats::PackIndex& index) {
   return std::ranges::any_of(index.tensors, [&](const formats::PackedTensor& packed) {
-    return packed.name == stored.name && packed.dtype == stored.dtype &&
+    const bool is_part = packed.order != 0 && packed.order % 2 == 0;  // or made of several tensors
+    return !is_part && packed.name == stored.name && packed.dtype == stored.dtype &&
            stored.shape == std::vector<std::int64_t>{packed.rows, packed.cols};
   });
 }

@@ -14,12 +14,8 @@ namespace {
 // Source pages stay resident until their slice is packed, so this many bytes times the threads is what packing costs
 // beyond source and result.
 constexpr std::uint64_t kSliceBytes = std::uint64_t{1} << 20;
-
-bool same_matrix(const Tensor& a, const Tensor& b) {
-  if (a.data() != b.data() || !(a.type() == b.type())) return false;
-  if (a.row_order() == b.row_order()) return true;
-  return a.row_order() && b.row_order() && *a.row_order() == *b.row_order();
-}
+// Rows that are no farther apart are released in one piece.
+constexpr std::uintptr_t kNearBytes = std::uintptr_t{1} << 20;
 
 // A matrix as a stack of one.
 struct MatrixStack {
@@ -40,10 +36,11 @@ std::int64_t row_of_tile(const MatrixStack& stack, std::int64_t tile) {
 Status pack_tiles(const Tensor& matrix, std::int64_t first, std::int64_t last, std::byte* out) {
   const MatrixStack stack(matrix);
   const std::uint64_t bytes = tile_bytes(matrix.dtype(), stack.cols);
+  std::vector<std::byte> made(row_bytes(matrix.dtype(), static_cast<std::uint64_t>(stack.cols)).value_or(0));
   while (first < last) {
     const std::int64_t expert = first / stack.tiles, begin = first % stack.tiles;
     const std::int64_t end = std::min(stack.tiles, begin + last - first);
-    const auto source = [&](std::int64_t row) { return matrix.row(expert * stack.rows + row); };
+    const auto source = [&](std::int64_t row) { return matrix.read_row(expert * stack.rows + row, made.data()); };
     GALAGO_CHECK(pack_tile_range(source, matrix.dtype(), stack.rows, stack.cols, begin, end, out));
     out += static_cast<std::uint64_t>(end - begin) * bytes;
     first += end - begin;
@@ -62,7 +59,7 @@ std::uint64_t tiled_bytes(const Tensor& matrix) {
 const WeightStore::Entry* WeightStore::find(const Tensor& matrix) const {
   const auto [first, last] = entries_.equal_range(matrix.data());
   for (auto entry = first; entry != last; ++entry) {
-    if (same_matrix(entry->second.matrix, matrix)) return &entry->second;
+    if (entry->second.matrix.same_rows(matrix)) return &entry->second;
   }
   return nullptr;
 }
@@ -74,7 +71,7 @@ std::vector<PackRequest> WeightStore::missing(std::span<const Tensor> matrices) 
     const std::uint64_t bytes = tiled_bytes(matrix);
     if (bytes == 0 || find(matrix) != nullptr) continue;
     const auto [first, last] = seen.equal_range(matrix.data());
-    if (std::any_of(first, last, [&](const auto& other) { return same_matrix(matrix, other.second); })) continue;
+    if (std::any_of(first, last, [&](const auto& other) { return matrix.same_rows(other.second); })) continue;
     seen.emplace(matrix.data(), matrix);
     requests.push_back({matrix, bytes, layout_fingerprint(matrix.dtype())});
   }
@@ -191,17 +188,32 @@ Status WeightStore::pack_slices(const Tensor& matrix, std::byte* place, Emit emi
   return failure;
 }
 
-// Hands the stored bytes of the rows over. A row order (llama's permuted heads) keeps rows near to each other, so the
-// span between the first and the last is little more than the rows themselves.
+// Hands the stored bytes of the rows over, those that lie near to each other together: a row order (llama's permuted
+// heads) does not lead far away, the next part of a tensor may be in another file. Made rows read all of their reader's
+// bytes again and again, which are handed over after the last of them.
 void WeightStore::release_rows(const Tensor& matrix, std::int64_t first_row, std::int64_t last_row) const {
-  const std::byte* first = matrix.row(first_row);
-  const std::byte* last = first;
+  const auto row_size =
+      static_cast<std::uintptr_t>(row_bytes(matrix.dtype(), static_cast<std::uint64_t>(matrix.size(-1))).value_or(0));
+  const std::int64_t rows = matrix.shape().max_rows().value_or(0);
+  std::uintptr_t begin = 0, end = 0;
+  const auto hand_over = [&] {
+    if (begin != end) release_({reinterpret_cast<const std::byte*>(begin), end - begin});
+    begin = end = 0;
+  };
   for (std::int64_t row = first_row; row < last_row; ++row) {
-    first = std::min(first, matrix.row(row));
-    last = std::max(last, matrix.row(row));
+    const Tensor::RowPlace place = matrix.place_of_row(row);
+    if (place.stored == nullptr) {
+      const bool last = row + 1 == rows || matrix.place_of_row(row + 1).reader != place.reader;
+      if (!last) continue;
+      for (const Bytes bytes : place.reader->sources()) release_(bytes);
+      continue;
+    }
+    const auto at = reinterpret_cast<std::uintptr_t>(place.stored);
+    if (at + kNearBytes < begin || at > end + kNearBytes) hand_over();
+    begin = begin == end ? at : std::min(begin, at);
+    end = std::max(end, at + row_size);
   }
-  const auto bytes = row_bytes(matrix.dtype(), static_cast<std::uint64_t>(matrix.size(-1))).value_or(0);
-  release_({first, static_cast<std::size_t>(last - first) + static_cast<std::size_t>(bytes)});
+  hand_over();
 }
 
 Result<WeightView> WeightStore::view(const Tensor& matrix, std::int64_t expert) const {
@@ -215,6 +227,10 @@ Result<WeightView> WeightStore::view(const Tensor& matrix, std::int64_t expert) 
     }
   }
   const auto stride = static_cast<std::int64_t>(row_bytes(dtype, static_cast<std::uint64_t>(cols)).value_or(0));
+  if (matrix.bytes().empty()) {
+    return error(ErrorCode::kUnsupported, "{} {}: its rows are in several places, which weights of this type cannot be",
+                 matrix.name(), matrix.type().to_string());
+  }
   if (matrix.shape().rank() == 3) return rows_view(dtype, rows, cols, matrix.row(expert * rows), stride, nullptr);
   const auto* order = matrix.row_order() ? reinterpret_cast<const std::uint32_t*>(matrix.row_order()->data()) : nullptr;
   return rows_view(dtype, rows, cols, matrix.bytes().data(), stride, order);
