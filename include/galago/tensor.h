@@ -54,7 +54,7 @@ class Tensor {
   static Tensor random(Shape shape, std::uint64_t seed = 0);
   // Bytes that live as long as `owner`, in the layout of `dtype`. Fails when they are fewer than the shape needs.
   static Tensor view(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
-  // A weight (rows, columns) of which there are only bytes in a backend's own order, as in a file of `galago pack`.
+  // A weight (rows, columns), or a stack, of which there are only bytes in a backend's own order, as in a packed file.
   // Programs of that backend use it as the weight of a linear; nothing else can read it.
   static Tensor packed(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
   // The rows of `parts` after each other as one tensor, (sum of their first sizes, ...), or a stack of them, (number of

@@ -19,29 +19,25 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr std::int64_t kVocab = 7, kHidden = 8, kIntermediate = 12;
+constexpr std::int64_t kWords = 7, kWidth = 8, kInner = 12;
 
 // A Hugging Face folder with a tiny llama.
 class RegistryTest : public ::testing::Test {
  protected:
   RegistryTest() {
     fs::create_directories(folder_);
-    config_ = {{"model_type", "llama"},
-               {"vocab_size", kVocab},
-               {"hidden_size", kHidden},
-               {"num_hidden_layers", 1},
-               {"intermediate_size", kIntermediate},
-               {"num_attention_heads", 2},
+    config_ = {{"model_type", "llama"},      {"vocab_size", kWords},        {"hidden_size", kWidth},
+               {"num_hidden_layers", 1},     {"intermediate_size", kInner}, {"num_attention_heads", 2},
                {"tie_word_embeddings", true}};
-    add("model.embed_tokens.weight", {kVocab, kHidden});
-    add("model.norm.weight", {kHidden});
+    add("model.embed_tokens.weight", {kWords, kWidth});
+    add("model.norm.weight", {kWidth});
     const std::string layer = "model.layers.0.";
-    for (const char* name : {"input_layernorm", "post_attention_layernorm"}) add(layer + name + ".weight", {kHidden});
+    for (const char* name : {"input_layernorm", "post_attention_layernorm"}) add(layer + name + ".weight", {kWidth});
     for (const char* name : {"q_proj", "k_proj", "v_proj", "o_proj"}) {
-      add(layer + "self_attn." + name + ".weight", {kHidden, kHidden});
+      add(layer + "self_attn." + name + ".weight", {kWidth, kWidth});
     }
-    for (const char* name : {"gate_proj", "up_proj"}) add(layer + "mlp." + name + ".weight", {kIntermediate, kHidden});
-    add(layer + "mlp.down_proj.weight", {kHidden, kIntermediate});
+    for (const char* name : {"gate_proj", "up_proj"}) add(layer + "mlp." + name + ".weight", {kInner, kWidth});
+    add(layer + "mlp.down_proj.weight", {kWidth, kInner});
   }
   ~RegistryTest() override { fs::remove_all(folder_); }
 
@@ -104,7 +100,7 @@ TEST_F(RegistryTest, RefusesScalesThatNobodyReads) {
         "self_attn.q_proj.scales", "self_attn.q_proj.qweight", "self_attn.q_proj.qzeros", "self_attn.q_proj.g_idx",
         "self_attn.q_proj.weight_scale_inv", "self_attn.q_proj.weight.quant_state.bitsandbytes__nf4",
         "self_attn.q_proj.SCB", "mlp.experts.down_proj_blocks", "self_attn.q_proj.weight_packed"}) {
-    add(std::string("model.layers.0.") + name, {kHidden, 1});
+    add(std::string("model.layers.0.") + name, {kWidth, 1});
     EXPECT_THAT(failure(), HasSubstr(std::string("the tensor \"model.layers.0.") + name +
                                      "\" (f32) belongs to a quantization that is not understood here"));
     tensors_.pop_back();

@@ -81,10 +81,12 @@ formats::PackedTensor PackNaming::describe(const cpu::PackRequest& request) cons
   const int rank = request.matrix.shape().rank();
   return {.name = name != nullptr ? *name : std::string(),
           .dtype = request.matrix.dtype(),
-          .rows = request.matrix.size(-2) * (rank == 3 ? request.matrix.size(0) : 1),  // of all matrices of a stack
+          .matrices = rank == 3 ? request.matrix.size(0) : 1,
+          .rows = request.matrix.size(-2),
           .cols = request.matrix.size(-1),
           .order = order_of(request.matrix),
           .layout = request.layout,
+          .group = request.group,
           .bytes = request.bytes};
 }
 
@@ -96,8 +98,9 @@ const formats::PackedTensor* PackedTensors::find(const formats::PackedTensor& wa
   const auto [first, last] = by_name_.equal_range(wanted.name);
   const auto found = std::find_if(first, last, [&](const auto& entry) {
     const formats::PackedTensor& tensor = *entry.second;
-    return tensor.dtype == wanted.dtype && tensor.rows == wanted.rows && tensor.cols == wanted.cols &&
-           tensor.order == wanted.order && tensor.layout == wanted.layout && tensor.bytes == wanted.bytes;
+    return tensor.dtype == wanted.dtype && tensor.matrices == wanted.matrices && tensor.rows == wanted.rows &&
+           tensor.cols == wanted.cols && tensor.order == wanted.order && tensor.layout == wanted.layout &&
+           tensor.bytes == wanted.bytes;
   });
   return found == last ? nullptr : found->second;
 }

@@ -122,9 +122,9 @@ Tensor Tensor::view(DType dtype, Shape shape, std::span<const std::byte> bytes, 
 }
 
 Tensor Tensor::packed(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
-  if (shape.rank() != 2) {
-    return failed(
-        galago::error(ErrorCode::kCorrupt, "a packed weight of shape {}; two sizes are expected", shape.to_string()));
+  if (shape.rank() != 2 && shape.rank() != 3) {
+    return failed(galago::error(ErrorCode::kCorrupt, "a packed weight of shape {}; two or three sizes are expected",
+                                shape.to_string()));
   }
   if (auto needed = storage_bytes(dtype, shape); !needed.ok()) return failed(std::move(needed).error());
   auto impl = std::make_shared<Impl>();

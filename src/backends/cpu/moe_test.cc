@@ -133,8 +133,8 @@ TEST(MoeProgram, ReadsExpertsAndTablesWhereTheyLie) {
   const auto run = [&](const Mixture& mixture, const Tensor& rows, graph::Precision precision) {
     const Source source{
         .inputs = {{"ids", {DType::kI32, {5}}}},
-        .function = [&](std::span<const Tensor> in) -> std::vector<graph::NamedTensor> {
-          const Tensor x = embedding(in[0], rows);
+        .function = [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+          const Tensor x = embedding(in["ids"], rows);
           return {{"y", ops::moe(x, linear(x, mixture.router), mixture.gate, mixture.up, mixture.down, mixture.op)}};
         }};
     const Compiled compiled = compile(source, {.precision = precision});
@@ -168,7 +168,7 @@ TEST(MoeProgram, PacksEveryMatrixFromATileOn) {
   const Tensor stack = ops::random_weight(DType::kQ8_0, {3, 33, 32}, 1);
   std::uint64_t released = 0;
   WeightStore store(1, {}, [&](std::span<const std::byte> bytes) { released += bytes.size(); }, nullptr);
-  ASSERT_TRUE(store.pack(std::array{stack, stack}).ok());
+  ASSERT_TRUE(store.pack(std::array{PackGroup{stack, stack}}).ok());
   EXPECT_EQ(store.packed_bytes(), 3 * packed_bytes(DType::kQ8_0, 33, 32));
   EXPECT_EQ(released, stack.bytes().size());
   std::vector<std::byte> one(packed_bytes(DType::kQ8_0, 33, 32));

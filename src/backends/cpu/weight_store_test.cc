@@ -38,6 +38,13 @@ std::vector<std::byte> packed(const WeightStore& store, const Tensor& matrix, st
   return {view.data, view.data + tile_count(view.rows) * view.tile_bytes};
 }
 
+// Groups of one.
+std::vector<PackGroup> each(const std::vector<Tensor>& matrices) {
+  std::vector<PackGroup> groups;
+  for (const Tensor& matrix : matrices) groups.push_back({matrix});
+  return groups;
+}
+
 struct Released {
   std::mutex mutex;
   std::vector<std::span<const std::byte>> spans;
@@ -60,9 +67,9 @@ TEST(WeightStore, PacksExpertsPublishedSinglyAsTheirStack) {
     ASSERT_TRUE(parts.ok()) << parts.error().message;
     Released released;
     WeightStore store(2, {}, released.take(), nullptr);
-    ASSERT_TRUE(store.pack(std::array{stack}).ok());
+    ASSERT_TRUE(store.pack(each({stack})).ok());
     released.spans.clear();
-    ASSERT_TRUE(store.pack(std::array{parts, parts}).ok());
+    ASSERT_TRUE(store.pack(each({parts, parts})).ok());
     EXPECT_EQ(store.packed_bytes(), 2 * tiled_bytes(stack)) << "each once";
     for (std::int64_t e = 0; e < kExperts; ++e) {
       EXPECT_EQ(packed(store, parts, e), packed(store, stack, e)) << name(dtype) << " " << e;
@@ -82,7 +89,7 @@ TEST(WeightStore, PacksPiecesOfAFusedMatrixAsMatricesOfTheirOwn) {
     const Tensor fused = ops::random_weight(dtype, {64, 256}, 2);
     const Tensor q = fused.slice(0, 32), k = fused.slice(32, 16), v = fused.slice(48, 16);
     WeightStore store(1, {}, {}, nullptr);
-    ASSERT_TRUE(store.pack(std::array{fused, q, k, v}).ok());
+    ASSERT_TRUE(store.pack(each({fused, q, k, v})).ok());
     std::vector<std::byte> joined = packed(store, q);
     for (const Tensor& part : {k, v}) {
       const auto more = packed(store, part);
@@ -103,14 +110,14 @@ TEST(WeightStore, PacksRowsTakenInTurns) {
   const Tensor gate = turns(0), up = turns(1);
   EXPECT_EQ(gate.data(), up.data());
   WeightStore store(2, {}, {}, nullptr);
-  ASSERT_TRUE(store.pack(std::array{gate, up}).ok());
+  ASSERT_TRUE(store.pack(each({gate, up})).ok());
   EXPECT_NE(packed(store, gate), packed(store, up));
   Tensor copy = Tensor::zeros({32, 64}, DType::kQ8_0);
   for (std::int64_t row = 0; row < 32; ++row) {
     const std::size_t bytes = copy.bytes().size() / 32;
     std::memcpy(copy.mutable_bytes().data() + static_cast<std::size_t>(row) * bytes, fused.row(2 * row + 1), bytes);
   }
-  ASSERT_TRUE(store.pack(std::array{copy}).ok());
+  ASSERT_TRUE(store.pack(each({copy})).ok());
   EXPECT_EQ(packed(store, up), packed(store, copy));
 }
 
@@ -137,12 +144,37 @@ TEST(WeightStore, ReadsMadeRowsOnce) {
   const Tensor made = Tensor::made(DType::kBF16, {40, 64}, rows);
   Released released;
   WeightStore store(2, {}, released.take(), nullptr);
-  ASSERT_TRUE(store.pack(std::array{stored}).ok());
+  ASSERT_TRUE(store.pack(each({stored})).ok());
   released.spans.clear();
-  ASSERT_TRUE(store.pack(std::array{made}).ok());
+  ASSERT_TRUE(store.pack(each({made})).ok());
   EXPECT_EQ(packed(store, made), packed(store, stored));
   EXPECT_EQ(rows->reads(), std::vector<int>(40, 1));
   EXPECT_EQ(released.bytes(), stored.bytes().size());
+}
+
+// Keeps the requests that it is asked for.
+class Asked : public PackStorage {
+ public:
+  bool keeps(const Tensor&) const override { return true; }
+  std::vector<PackedPlace> find(std::span<const PackRequest> requests) override {
+    return std::vector<PackedPlace>(requests.size());
+  }
+  std::unique_ptr<PackSink> create(std::span<const PackRequest> requests) override {
+    for (const PackRequest& request : requests) groups.push_back(request.group);
+    return nullptr;
+  }
+  void failed(const Error&) override {}
+  std::vector<std::uint32_t> groups;
+};
+
+TEST(WeightStore, TellsAStorageWhatBelongsTogether) {
+  const auto matrix = [](std::uint64_t seed) { return ops::random_weight(DType::kQ8_0, {16, 32}, seed); };
+  const Tensor a = matrix(1), b = matrix(2), c = matrix(3);
+  const auto storage = std::make_shared<Asked>();
+  WeightStore store(1, {}, {}, storage);
+  const PackGroup groups[] = {{a, b}, {b, a}, {Tensor::zeros({4, 4}, DType::kI32)}, {b, c}};
+  ASSERT_TRUE(store.pack(groups).ok());
+  EXPECT_EQ(storage->groups, (std::vector<std::uint32_t>{0, 0, 1}));
 }
 
 // The references read the same rows.
