@@ -98,6 +98,13 @@ void GgufWriter::put_array(std::string_view key, GgufType element, std::uint64_t
   put(key, GgufType::kArray, encoded);
 }
 
+void GgufWriter::align_data(std::string_view key, std::uint64_t alignment) {
+  GgufWriter padded = *this;
+  padded.set(key, std::string_view());
+  const std::uint64_t size = padded.header().size();  // a multiple of alignment_, as the blanks then are
+  set(key, std::string(padding(size, alignment), ' '));
+}
+
 Status GgufWriter::check() const {
   if (!std::has_single_bit(alignment_)) {
     return error(ErrorCode::kInvalidArgument, "\"general.alignment\" must be a u32 that is a power of two");

@@ -47,6 +47,10 @@ class GgufWriter {
   // `tensor.data` must stay valid until the file is written; `tensor.file` keeps it so when set.
   void add(StoredTensor tensor) { tensors_.push_back(std::move(tensor)); }
 
+  // The last of all to be set and added: a string of blanks that lets the data of the first tensor begin at a multiple
+  // of `alignment` in the file.
+  void align_data(std::string_view key, std::uint64_t alignment);
+
   // Fails on a repeated key or name, a type GGUF has no number for, and data of another size than dtype x shape.
   Result<std::vector<std::byte>> to_bytes() const;
   // Appears at `path` complete or not at all.

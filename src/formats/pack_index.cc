@@ -1,6 +1,8 @@
 #include "formats/pack_index.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 #include <span>
 
 #include "base/checked.h"
@@ -15,7 +17,7 @@ namespace {
 
 constexpr std::string_view kMagic = "GALAPACK";
 constexpr std::size_t kHashOffset = 32, kFixedBytes = 40;
-constexpr std::uint64_t kLeastTensorBytes = 4 + 4 + 7 * 8;  // in the index, with an empty name
+constexpr std::uint64_t kLeastTensorBytes = 4 + 4 + 4 + 9 * 8;  // in the index, with an empty name
 constexpr std::uint32_t kLongestText = 1 << 16;
 
 template <class T>
@@ -108,27 +110,40 @@ class PackIndexReader {
     const auto dtype = type < 0 ? std::nullopt : dtype_from_ggml(static_cast<std::uint32_t>(type));
     if (!dtype) return broken("gives {} the unknown type {}", quote(tensor.name), type);
     tensor.dtype = *dtype;
+    GALAGO_TRY(tensor.matrices, cursor.number<std::int64_t>());
     GALAGO_TRY(tensor.rows, cursor.number<std::int64_t>());
     GALAGO_TRY(tensor.cols, cursor.number<std::int64_t>());
     GALAGO_TRY(tensor.order, cursor.number<std::uint64_t>());
     GALAGO_TRY(tensor.layout, cursor.number<std::uint64_t>());
+    GALAGO_TRY(tensor.group, cursor.number<std::uint32_t>());
     GALAGO_TRY(tensor.offset, cursor.number<std::uint64_t>());
+    GALAGO_TRY(tensor.stride, cursor.number<std::uint64_t>());
     GALAGO_TRY(tensor.bytes, cursor.number<std::uint64_t>());
     GALAGO_TRY(tensor.hash, cursor.number<std::uint64_t>());
     return tensor;
   }
 
   Status check(const PackedTensor& tensor) const {
-    const auto end = checked_add(tensor.offset, tensor.bytes);
-    if (!end || *end > file_.size() || tensor.offset < index_.index_bytes || tensor.offset % kPackAlignment != 0) {
-      return broken("puts {} at {} with {} bytes", quote(tensor.name), tensor.offset, tensor.bytes);
+    if (tensor.matrices < 1 || tensor.bytes % static_cast<std::uint64_t>(tensor.matrices) != 0) {
+      return broken("gives {} {} bytes in {} matrices", quote(tensor.name), tensor.bytes, tensor.matrices);
+    }
+    const auto to_last = checked_mul(tensor.stride, static_cast<std::uint64_t>(tensor.matrices - 1));
+    const auto last = to_last ? checked_add(tensor.offset, *to_last) : to_last;
+    const auto end = last ? checked_add(*last, tensor.matrix_bytes()) : last;
+    const bool apart = tensor.matrices == 1 || tensor.stride >= tensor.matrix_bytes();
+    if (!end || *end > file_.size() || tensor.offset < index_.index_bytes || tensor.offset % kPackAlignment != 0 ||
+        tensor.stride % kPackAlignment != 0 || !apart) {
+      return broken("puts {} at {} with {} bytes, each {} behind the last", quote(tensor.name), tensor.offset,
+                    tensor.bytes, tensor.stride);
     }
     // Whether the bytes are as many as the layout takes, its reader knows.
     const auto row = tensor.cols <= 0 ? std::nullopt : row_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.cols));
-    const bool has_size = row && tensor.rows > 0 && checked_mul(*row, static_cast<std::uint64_t>(tensor.rows));
+    const auto matrix =
+        row && tensor.rows > 0 ? checked_mul(*row, static_cast<std::uint64_t>(tensor.rows)) : std::nullopt;
+    const bool has_size = matrix && checked_mul(*matrix, static_cast<std::uint64_t>(tensor.matrices));
     if (!has_size || tensor.bytes == 0) {
-      return broken("gives {} {} ({}, {}) {} bytes", quote(tensor.name), galago::name(tensor.dtype), tensor.rows,
-                    tensor.cols, tensor.bytes);
+      return broken("gives {} {} ({}, {}, {}) {} bytes", quote(tensor.name), galago::name(tensor.dtype),
+                    tensor.matrices, tensor.rows, tensor.cols, tensor.bytes);
     }
     return {};
   }
@@ -138,19 +153,45 @@ class PackIndexReader {
   PackIndex index_;
 };
 
+// Where the group ends; nothing when that overflows.
+std::optional<std::uint64_t> lay_out_group(std::span<PackedTensor> group, std::uint64_t end) {
+  const std::int64_t matrices = group.front().matrices;
+  const bool alike =
+      std::ranges::all_of(group, [matrices](const PackedTensor& tensor) { return tensor.matrices == matrices; });
+  std::optional<std::uint64_t> at = checked_align(end, kPackGroupAlignment);
+  std::uint64_t unit = 0;  // the matrices of one expert
+  for (PackedTensor& tensor : group) {
+    const auto one = checked_align(tensor.matrix_bytes(), kPackAlignment);
+    const auto all = one ? checked_mul(*one, static_cast<std::uint64_t>(tensor.matrices)) : one;
+    if (!at || !all) return std::nullopt;
+    tensor.offset = *at;
+    tensor.stride = *one;
+    at = checked_add(*at, alike ? *one : *all);
+    unit += alike ? *one : 0;  // no more than *at
+  }
+  if (alike) {
+    const auto others = checked_mul(unit, static_cast<std::uint64_t>(matrices - 1));
+    at = at && others ? checked_add(*at, *others) : std::nullopt;
+    for (PackedTensor& tensor : group) tensor.stride = unit;
+  }
+  if (!at) return at;
+  const PackedTensor& last = group.back();
+  return last.place(last.matrices - 1) + last.matrix_bytes();  // at most *at
+}
+
 }  // namespace
 
 Status PackIndex::lay_out() {
   index_bytes = encode().size();
-  std::uint64_t end = index_bytes;
-  for (PackedTensor& tensor : tensors) {
-    const auto begin = checked_align(end, kPackAlignment);
-    const auto after = begin ? checked_add(*begin, tensor.bytes) : begin;
-    if (!after) return error(ErrorCode::kOutOfRange, "{}: the packed weights are too large", tensor.name);
-    tensor.offset = *begin;
-    end = *after;
+  std::optional<std::uint64_t> end = index_bytes;
+  for (std::size_t first = 0, last = 0; first < tensors.size(); first = last) {
+    while (last < tensors.size() && tensors[last].group == tensors[first].group) ++last;
+    end = lay_out_group(std::span(tensors).subspan(first, last - first), *end);
+    if (!end) {
+      return error(ErrorCode::kOutOfRange, "{}: the packed weights are too large", tensors[first].name);
+    }
   }
-  total_bytes = end;
+  total_bytes = *end;
   return {};
 }
 
@@ -168,11 +209,14 @@ std::vector<std::byte> PackIndex::encode() const {
   for (const PackedTensor& tensor : tensors) {
     append(out, std::string_view(tensor.name));
     append(out, static_cast<std::int32_t>(info(tensor.dtype).ggml_id));
+    append(out, tensor.matrices);
     append(out, tensor.rows);
     append(out, tensor.cols);
     append(out, tensor.order);
     append(out, tensor.layout);
+    append(out, tensor.group);
     append(out, tensor.offset);
+    append(out, tensor.stride);
     append(out, tensor.bytes);
     append(out, tensor.hash);
   }

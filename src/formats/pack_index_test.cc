@@ -14,7 +14,8 @@ namespace {
 PackIndex small_index() {
   PackIndex index{.identity = 7, .isa = "avx2", .source = "/models/m.gguf"};
   index.tensors.push_back({.name = "a", .dtype = DType::kQ4_0, .rows = 16, .cols = 32, .layout = 5, .bytes = 288});
-  index.tensors.push_back({.name = "b", .dtype = DType::kF32, .rows = 3, .cols = 2, .order = 9, .bytes = 128});
+  index.tensors.push_back(
+      {.name = "b", .dtype = DType::kF32, .rows = 3, .cols = 2, .order = 9, .group = 1, .bytes = 128});
   return index;
 }
 
@@ -57,7 +58,43 @@ TEST(PackIndex, ReadsWhatItWrites) {
   EXPECT_EQ(index.tensors[1].cols, 2);
   EXPECT_EQ(index.tensors[1].order, 9u);
   for (const PackedTensor& tensor : index.tensors) EXPECT_EQ(tensor.offset % kPackAlignment, 0u);
-  EXPECT_EQ(packed_bytes(index.tensors[1], file).size(), 128u);
+  EXPECT_EQ(packed_bytes(index.tensors[1], 0, file).size(), 128u);
+}
+
+// Groups begin at 64 KiB; the matrices of an expert lie side by side where all tensors of a group have as many.
+TEST(PackIndex, LaysExpertsOutSideBySide) {
+  PackIndex index;
+  const auto add = [&index](std::uint32_t group, std::int64_t matrices, std::uint64_t matrix_bytes) {
+    index.tensors.push_back({.name = "t",
+                             .matrices = matrices,
+                             .rows = 1,
+                             .cols = 1,
+                             .group = group,
+                             .bytes = matrix_bytes * static_cast<std::uint64_t>(matrices)});
+  };
+  add(0, 1, 100);
+  add(0, 1, 64);
+  add(1, 3, 100);
+  add(1, 3, 200);
+  add(1, 3, 64);
+  add(2, 2, 100);
+  add(2, 4, 64);
+  ASSERT_TRUE(index.lay_out().ok());
+  const auto& t = index.tensors;
+  const std::uint64_t k64 = kPackGroupAlignment;
+  EXPECT_EQ(t[0].offset, k64);
+  EXPECT_EQ(t[1].offset, k64 + 128);
+  const std::uint64_t expert = 128 + 256 + 64;
+  for (const std::int64_t e : {0, 1, 2}) {
+    const std::uint64_t begin = 2 * k64 + static_cast<std::uint64_t>(e) * expert;
+    EXPECT_EQ(t[2].place(e), begin);
+    EXPECT_EQ(t[3].place(e), begin + 128);
+    EXPECT_EQ(t[4].place(e), begin + 128 + 256);
+  }
+  EXPECT_EQ(t[5].place(1), 3 * k64 + 128);
+  EXPECT_EQ(t[6].place(0), 3 * k64 + 256) << "as many are not there";
+  EXPECT_EQ(t[6].place(3), 3 * k64 + 256 + 3 * 64);
+  EXPECT_EQ(index.total_bytes, 3 * k64 + 256 + 4 * 64);
 }
 
 TEST(PackIndex, SeesEveryCutAndEveryChangedByteOfTheIndex) {
@@ -90,10 +127,17 @@ TEST(PackIndex, RefusesForgedNumbers) {
   EXPECT_NE(problem_of(forged(file, at, std::int32_t{-1})).find("type -1"), std::string::npos);
   EXPECT_NE(problem_of(forged(file, at, std::int32_t{9999})).find("type 9999"), std::string::npos);
   for (const std::int64_t size : {std::int64_t{-1}, std::int64_t{0}, std::int64_t{1} << 62}) {
-    EXPECT_NE(problem_of(forged(file, at + 4, size)).find("bytes"), std::string::npos) << size;   // rows
-    EXPECT_NE(problem_of(forged(file, at + 12, size)).find("bytes"), std::string::npos) << size;  // columns
+    EXPECT_NE(problem_of(forged(file, at + 4, size)).find("bytes"), std::string::npos) << size;   // matrices
+    EXPECT_NE(problem_of(forged(file, at + 12, size)).find("bytes"), std::string::npos) << size;  // rows
+    EXPECT_NE(problem_of(forged(file, at + 20, size)).find("bytes"), std::string::npos) << size;  // columns
   }
-  const std::size_t offset_at = at + 4 + 8 + 8 + 8 + 8, bytes_at = offset_at + 8;
+  const std::size_t offset_at = at + 4 + 5 * 8 + 4, stride_at = offset_at + 8, bytes_at = stride_at + 8;
+  const std::vector<std::byte> two = forged(file, at + 4, std::int64_t{2});
+  ASSERT_EQ(problem_of(two), "none");
+  for (const std::uint64_t stride :
+       {std::uint64_t{0}, std::uint64_t{64}, std::uint64_t{145}, std::uint64_t{1} << 40, ~std::uint64_t{63}}) {
+    EXPECT_NE(problem_of(forged(two, stride_at, stride)).find("puts \"a\""), std::string::npos) << stride;
+  }
   for (const std::uint64_t offset :
        {std::uint64_t{0}, std::uint64_t{257}, std::uint64_t{1} << 40, ~std::uint64_t{63}}) {
     EXPECT_NE(problem_of(forged(file, offset_at, offset)).find("puts \"a\""), std::string::npos) << offset;
@@ -118,6 +162,28 @@ TEST(PackWriter, WritesSlicesAndHashes) {
   EXPECT_EQ(index.tensors[0].hash, hash_bytes(std::vector<std::byte>(288, std::byte{1})));
   EXPECT_EQ(hash_tensors(index, file->bytes(), 1), hash_tensors(finished.index, finished.file->bytes(), 2));
   EXPECT_EQ(index.tensors[1].hash, hash_tensors(index, file->bytes(), 1)[1]);
+}
+
+// A slice that reaches over the end of a matrix goes to where the next one is.
+TEST(PackWriter, WritesStacksMatrixByMatrix) {
+  const TemporaryFolder folder("pack_writer");
+  PackIndex index;
+  for (const char* name : {"gate", "up"}) {
+    index.tensors.push_back({.name = name, .matrices = 2, .rows = 1, .cols = 16, .bytes = 128});
+  }
+  auto writer = PackWriter::create(folder.path() / "m.pack", index).value();
+  std::vector<std::byte> bytes(128);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = std::byte(i);
+  ASSERT_TRUE(writer.write(0, 0, Bytes(bytes).first(40)).ok());
+  ASSERT_TRUE(writer.write(0, 40, Bytes(bytes).subspan(40)).ok());
+  const auto finished = writer.finish(1).value();
+  const PackedTensor& gate = finished.index.tensors[0];
+  EXPECT_EQ(gate.stride, 128u);
+  for (const std::int64_t matrix : {0, 1}) {
+    const Bytes found = packed_bytes(gate, matrix, finished.file->bytes());
+    EXPECT_TRUE(std::ranges::equal(found, Bytes(bytes).subspan(static_cast<std::size_t>(matrix) * 64, 64))) << matrix;
+  }
+  EXPECT_EQ(finished.index.tensors[1].offset, gate.offset + 64);
 }
 
 TEST(PackWriter, LeavesNothingBehindUnlessFinished) {

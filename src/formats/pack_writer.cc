@@ -34,9 +34,10 @@ Status PackWriter::write(std::size_t tensor, std::uint64_t offset, Bytes packed)
     return error(ErrorCode::kInternal, "{}: {} bytes at {} of a packing of {}", place.name, packed.size(), offset,
                  place.bytes);
   }
-  const std::uint64_t begin = place.offset + offset;
-  touch_pages(pages_->bytes(), begin, begin + packed.size());
-  return file_.write_at(begin, packed);
+  return for_each_piece(place, offset, packed, [this](std::uint64_t at, Bytes piece) {
+    touch_pages(pages_->bytes(), at, at + piece.size());
+    return file_.write_at(at, piece);
+  });
 }
 
 Result<PackWriter::Finished> PackWriter::finish(int n_threads) {
@@ -54,7 +55,10 @@ std::vector<std::uint64_t> hash_tensors(const PackIndex& index, Bytes file, int 
   std::vector<std::uint64_t> hashes(index.tensors.size());
   const auto hash = [&](int, std::int64_t i) {
     const auto tensor = static_cast<std::size_t>(i);
-    hashes[tensor] = hash_bytes(packed_bytes(index.tensors[tensor], file));
+    const PackedTensor& packed = index.tensors[tensor];
+    for (std::int64_t matrix = 0; matrix < packed.matrices; ++matrix) {
+      hashes[tensor] = hash_bytes(packed_bytes(packed, matrix, file), hashes[tensor]);
+    }
   };
   // Another model may be answering meanwhile.
   ThreadPool::shared().parallel_for(n_threads, static_cast<std::int64_t>(hashes.size()), hash,

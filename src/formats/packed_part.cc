@@ -23,12 +23,14 @@ Result<std::optional<PackedPart>> take_packed_part(std::vector<StoredTensor>& te
   for (const StoredTensor& tensor : tensors) names.insert(tensor.name);
   std::vector<StoredTensor> only_packed;
   for (const PackedTensor& tensor : index.tensors) {
-    if (!names.insert(tensor.name).second) continue;  // its rows are there, too, or it is packed in several orders
+    if (tensor.is_part() || !names.insert(tensor.name).second)
+      continue;  // its rows are there, too, or it is packed in several orders
+    const std::uint64_t end = tensor.place(tensor.matrices - 1) + tensor.matrix_bytes();
     only_packed.push_back({.name = tensor.name,
                            .dtype = tensor.dtype,
-                           .shape = {tensor.rows, tensor.cols},
+                           .shape = tensor.shape(),
                            .file = part.file,
-                           .packed = packed_bytes(tensor, part.data)});
+                           .packed = part.data.subspan(tensor.offset, end - tensor.offset)});
   }
   std::ranges::move(only_packed, std::back_inserter(tensors));
   return std::optional<PackedPart>({std::move(index), part.data});

@@ -1,164 +1,228 @@
 #include "models/gguf_map.h"
 
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/try.h"
+#include "models/tensor_transforms.h"
 
 namespace galago::models {
 namespace {
 
+struct Names {
+  std::string_view hf, gguf;
+};
+
 constexpr std::array kDecoderNames = {
-    GgufName{"model.embed_tokens.weight", "token_embd.weight"},
-    GgufName{"model.norm.weight", "output_norm.weight"},
-    GgufName{"lm_head.weight", "output.weight"},
-    GgufName{"model.layers.{}.input_layernorm.weight", "blk.{}.attn_norm.weight"},
-    GgufName{"model.layers.{}.post_attention_layernorm.weight", "blk.{}.ffn_norm.weight"},
-    GgufName{"model.layers.{}.self_attn.q_proj.weight", "blk.{}.attn_q.weight"},
-    GgufName{"model.layers.{}.self_attn.k_proj.weight", "blk.{}.attn_k.weight"},
-    GgufName{"model.layers.{}.self_attn.v_proj.weight", "blk.{}.attn_v.weight"},
-    GgufName{"model.layers.{}.self_attn.o_proj.weight", "blk.{}.attn_output.weight"},
-    GgufName{"model.layers.{}.self_attn.q_proj.bias", "blk.{}.attn_q.bias"},
-    GgufName{"model.layers.{}.self_attn.k_proj.bias", "blk.{}.attn_k.bias"},
-    GgufName{"model.layers.{}.self_attn.v_proj.bias", "blk.{}.attn_v.bias"},
-    GgufName{"model.layers.{}.self_attn.o_proj.bias", "blk.{}.attn_output.bias"},
-    GgufName{"model.layers.{}.self_attn.q_norm.weight", "blk.{}.attn_q_norm.weight"},
-    GgufName{"model.layers.{}.self_attn.k_norm.weight", "blk.{}.attn_k_norm.weight"},
-    GgufName{"model.layers.{}.mlp.gate_proj.weight", "blk.{}.ffn_gate.weight"},
-    GgufName{"model.layers.{}.mlp.up_proj.weight", "blk.{}.ffn_up.weight"},
-    GgufName{"model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight"},
-    GgufName{"model.layers.{}.mlp.gate_proj.bias", "blk.{}.ffn_gate.bias"},
-    GgufName{"model.layers.{}.mlp.up_proj.bias", "blk.{}.ffn_up.bias"},
-    GgufName{"model.layers.{}.mlp.down_proj.bias", "blk.{}.ffn_down.bias"},
+    Names{"model.embed_tokens.weight", "token_embd.weight"},
+    Names{"model.norm.weight", "output_norm.weight"},
+    Names{"lm_head.weight", "output.weight"},
+    Names{"model.layers.{}.input_layernorm.weight", "blk.{}.attn_norm.weight"},
+    Names{"model.layers.{}.post_attention_layernorm.weight", "blk.{}.ffn_norm.weight"},
+    Names{"model.layers.{}.self_attn.q_proj.weight", "blk.{}.attn_q.weight"},
+    Names{"model.layers.{}.self_attn.k_proj.weight", "blk.{}.attn_k.weight"},
+    Names{"model.layers.{}.self_attn.v_proj.weight", "blk.{}.attn_v.weight"},
+    Names{"model.layers.{}.self_attn.o_proj.weight", "blk.{}.attn_output.weight"},
+    Names{"model.layers.{}.self_attn.q_proj.bias", "blk.{}.attn_q.bias"},
+    Names{"model.layers.{}.self_attn.k_proj.bias", "blk.{}.attn_k.bias"},
+    Names{"model.layers.{}.self_attn.v_proj.bias", "blk.{}.attn_v.bias"},
+    Names{"model.layers.{}.self_attn.o_proj.bias", "blk.{}.attn_output.bias"},
+    Names{"model.layers.{}.self_attn.q_norm.weight", "blk.{}.attn_q_norm.weight"},
+    Names{"model.layers.{}.self_attn.k_norm.weight", "blk.{}.attn_k_norm.weight"},
+    Names{"model.layers.{}.mlp.gate_proj.weight", "blk.{}.ffn_gate.weight"},
+    Names{"model.layers.{}.mlp.up_proj.weight", "blk.{}.ffn_up.weight"},
+    Names{"model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight"},
+    Names{"model.layers.{}.mlp.gate_proj.bias", "blk.{}.ffn_gate.bias"},
+    Names{"model.layers.{}.mlp.up_proj.bias", "blk.{}.ffn_up.bias"},
+    Names{"model.layers.{}.mlp.down_proj.bias", "blk.{}.ffn_down.bias"},
 };
 
-// Metadata under the architecture's prefix.
-class Section {
- public:
-  explicit Section(const formats::Checkpoint& checkpoint)
-      : metadata_(checkpoint.metadata()), prefix_(checkpoint.architecture() + ".") {}
-
-  bool has(std::string_view key) const { return metadata_.contains(prefix_ + std::string(key)); }
-  Result<std::int64_t> integer(std::string_view key) const { return metadata_.get_i64(prefix_ + std::string(key)); }
-  Result<double> number(std::string_view key, double fallback) const {
-    return metadata_.get_f64(prefix_ + std::string(key), fallback);
-  }
-  Result<std::string_view> string(std::string_view key, std::string_view fallback) const {
-    return metadata_.get_string(prefix_ + std::string(key), fallback);
-  }
-  // A number, or the common value of an array with one number for each layer.
-  Result<std::int64_t> uniform(std::string_view key) const {
-    const std::string full = prefix_ + std::string(key);
-    GALAGO_TRY(const formats::GgufNumbers numbers, metadata_.get_numbers(full));
-    for (std::size_t i = 1; i < numbers.size(); ++i) {
-      if (numbers.i64(i) == numbers.i64(0)) continue;
-      return error(ErrorCode::kUnsupported, "{}: {} differs between layers ({} and {}), which this architecture lacks",
-                   metadata_.source(), full, numbers.i64(0), numbers.i64(i));
-    }
-    if (numbers.empty()) return error(ErrorCode::kCorrupt, "{}: {} is an empty array", metadata_.source(), full);
-    return numbers.i64(0);
-  }
-
- private:
-  const formats::GgufMetadata& metadata_;
-  std::string prefix_;
+// Keys that change what a model computes, with up to two values that change nothing (flags: 0 or 1). Those of mixtures,
+// recurrent layers and the like are refused by the tensors that are missing.
+struct Telling {
+  std::string_view key;
+  double neutral, also_neutral;
+};
+constexpr std::array kTelling = {
+    Telling{"attention.sliding_window", 0, 0},
+    Telling{"attention.causal", 1, 1},
+    Telling{"attention.scale", 0, 0},
+    Telling{"attention.clamp_kqv", 0, 0},
+    Telling{"attention.max_alibi_bias", 0, 0},
+    Telling{"attention.temperature_scale", 0, 0},
+    Telling{"attention.value_length", 0, 0},
+    Telling{"attn_logit_softcapping", 0, 0},
+    Telling{"final_logit_softcapping", 0, 0},
+    Telling{"router_logit_softcapping", 0, 0},
+    Telling{"logit_scale", 0, 1},
+    Telling{"embedding_scale", 0, 1},
+    Telling{"residual_scale", 0, 1},
+    Telling{"use_parallel_residual", 0, 0},
+    Telling{"expert_count", 0, 0},
+    Telling{"expert_weights_scale", 0, 1},
+    Telling{"rope.freq_base_swa", 0, 0},
+    Telling{"rope.scaling.attn_factor", 0, 1},
+    Telling{"rope.scaling.yarn_ext_factor", -1, 1},
+    Telling{"rope.scaling.yarn_attn_factor", -1, 1},
+    Telling{"rope.scaling.yarn_log_multiplier", 0, 0},
 };
 
-// llama.cpp's rope_freqs.weight: a divisor for each frequency (Llama 3's scaling, made explicit).
-Status add_rope_divisors(const formats::Checkpoint& checkpoint, Json& config) {
-  const formats::StoredTensor* stored = checkpoint.find("rope_freqs.weight");
-  if (stored == nullptr) return {};
+// A tensor of f32 as numbers; null when there is none of the name.
+Result<Json> floats_of(const formats::Checkpoint& checkpoint, std::string_view name) {
+  const formats::StoredTensor* stored = checkpoint.find(name);
+  if (stored == nullptr) return Json();
   if (stored->dtype != DType::kF32) {
-    return error(ErrorCode::kUnsupported, "{}: rope_freqs.weight is {}; f32 is expected", checkpoint.path().string(),
-                 name(stored->dtype));
+    return error(ErrorCode::kUnsupported, "{}: {} is {}; f32 is expected", checkpoint.path().string(), name,
+                 galago::name(stored->dtype));
   }
-  Json divisors = Json::array();
+  Json values = Json::array();
   for (std::size_t offset = 0; offset + sizeof(float) <= stored->data.size(); offset += sizeof(float)) {
-    float divisor = 0.0f;
-    std::memcpy(&divisor, stored->data.data() + offset, sizeof(float));
-    divisors.push_back(divisor);
+    float value = 0.0f;
+    std::memcpy(&value, stored->data.data() + offset, sizeof(float));
+    values.push_back(value);
   }
-  config["rope_divisors"] = std::move(divisors);
+  return values;
+}
+
+// llama.cpp's scaling: linear unless another kind is named, by a factor that has two names, where 0 is none. YaRN's
+// attention factor is a multiple of 1 + 0.1 ln(factor) [ggml, rope_yarn], which is what transformers has by default.
+Status add_rope_scaling(GgufKeys& keys, Json& config) {
+  GALAGO_TRY(const std::string_view type, keys.string("rope.scaling.type", "linear"));
+  GALAGO_TRY(const double old_factor, keys.number("rope.scale_linear", 0.0));
+  GALAGO_TRY(const double stored_factor, keys.number("rope.scaling.factor", old_factor));
+  const double factor = stored_factor == 0.0 ? 1.0 : stored_factor;
+  if (factor <= 0.0) {
+    return error(ErrorCode::kCorrupt, "{}: rope.scaling.factor is {}; a positive number is expected",
+                 keys.checkpoint().path().string(), factor);
+  }
+  if (type == "none") return {};
+  if (type == "linear") {
+    if (factor != 1.0) config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", factor}};
+    return {};
+  }
+  if (type != "yarn" && type != "longrope") {
+    return error(ErrorCode::kUnsupported,
+                 "{}: rope.scaling.type is \"{}\"; none, linear, yarn and longrope are known here",
+                 keys.checkpoint().path().string(), type);
+  }
+  Json scaling = {{"rope_type", type}, {"factor", factor}};
+  GALAGO_TRY(
+      scaling["original_max_position_embeddings"],
+      keys.integer("rope.scaling.original_context_length", config["max_position_embeddings"].get<std::int64_t>()));
+  GALAGO_TRY(const double attention, keys.number("rope.scaling.attn_factor", 1.0));
+  if (type == "yarn") {
+    if (attention != 1.0) scaling["attention_factor"] = attention * (1.0 + 0.1 * std::log(factor));
+    GALAGO_TRY(scaling["beta_fast"], keys.number("rope.scaling.yarn_beta_fast", 32.0));
+    GALAGO_TRY(scaling["beta_slow"], keys.number("rope.scaling.yarn_beta_slow", 1.0));
+  } else {
+    scaling["attention_factor"] = attention;
+    GALAGO_TRY(scaling["long_factor"], floats_of(keys.checkpoint(), "rope_factors_long.weight"));
+    GALAGO_TRY(scaling["short_factor"], floats_of(keys.checkpoint(), "rope_factors_short.weight"));
+  }
+  config["rope_scaling"] = std::move(scaling);
   return {};
 }
 
-Status add_rope(const formats::Checkpoint& checkpoint, const Section& section, Json& config) {
-  GALAGO_TRY(const double theta, section.number("rope.freq_base", 10000.0));
-  config["rope_theta"] = theta;
-  GALAGO_TRY(const std::string_view scaling, section.string("rope.scaling.type", "none"));
-  if (scaling != "none") {
-    GALAGO_TRY(const double factor, section.number("rope.scaling.factor", 1.0));
-    config["rope_scaling"] = {{"rope_type", scaling}, {"factor", factor}};
-  } else if (section.has("rope.scale_linear")) {
-    GALAGO_TRY(const double factor, section.number("rope.scale_linear", 1.0));
-    if (factor != 1.0 && factor != 0.0) config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", factor}};
+Status add_rope(GgufKeys& keys, Json& config) {
+  GALAGO_TRY(config["rope_theta"], keys.number("rope.freq_base", 10000.0));
+  if (keys.has("rope.dimension_count")) {
+    GALAGO_TRY(config["rotary_dim"], keys.integer("rope.dimension_count"));
   }
-  return add_rope_divisors(checkpoint, config);
+  GALAGO_CHECK(add_rope_scaling(keys, config));
+  // A divisor for each frequency: Llama 3's scaling, made explicit.
+  GALAGO_TRY(Json divisors, floats_of(keys.checkpoint(), "rope_freqs.weight"));
+  if (!divisors.is_null()) config["rope_divisors"] = std::move(divisors);
+  return {};
+}
+
+// Values may have another length than keys only where an architecture reads it.
+Status add_head_sizes(GgufKeys& keys, Json& config) {
+  GALAGO_TRY(const std::int64_t n_heads, keys.uniform("attention.head_count"));
+  config["num_attention_heads"] = n_heads;
+  config["num_key_value_heads"] = n_heads;
+  if (keys.has("attention.head_count_kv")) {
+    GALAGO_TRY(config["num_key_value_heads"], keys.uniform("attention.head_count_kv"));
+  }
+  if (!keys.has("attention.key_length")) return {};
+  GALAGO_TRY(const std::int64_t length, keys.integer("attention.key_length"));
+  config["head_dim"] = length;
+  GALAGO_TRY(const std::int64_t value_length, keys.integer("attention.value_length", length));
+  if (value_length == length) return {};
+  return error(ErrorCode::kUnsupported,
+               "{}: attention.value_length is {} and attention.key_length {}; equal ones are "
+               "expected of this architecture",
+               keys.checkpoint().path().string(), value_length, length);
 }
 
 }  // namespace
 
-std::optional<GgufMatch> match(std::span<const GgufName> names, std::string_view hf_name) {
-  for (const GgufName& entry : names) {
-    const std::size_t hole = entry.hf.find("{}");
-    if (hole == std::string_view::npos) {
-      if (entry.hf == hf_name) return GgufMatch{std::string(entry.gguf), &entry};
-      continue;
-    }
-    const std::string_view before = entry.hf.substr(0, hole);
-    const std::string_view after = entry.hf.substr(hole + 2);
-    if (hf_name.size() <= before.size() + after.size() || !hf_name.starts_with(before) || !hf_name.ends_with(after)) {
-      continue;
-    }
-    const std::string_view layer = hf_name.substr(before.size(), hf_name.size() - before.size() - after.size());
-    if (layer.find_first_not_of("0123456789") != std::string_view::npos) continue;
-    return GgufMatch{fmt::format(fmt::runtime(entry.gguf), layer), &entry};
-  }
-  return std::nullopt;
+std::string GgufKeys::note(std::string_view key) {
+  asked_.emplace(key);
+  return full(key);
 }
 
-Result<RowOrder> rope_pairs_order(std::int64_t rows, std::int64_t n_heads, std::string_view tensor) {
-  if (n_heads <= 0 || rows % n_heads != 0 || rows / n_heads % 2 != 0 || rows > INT32_MAX) {
-    return error(ErrorCode::kCorrupt, "the tensor \"{}\" has {} rows, which are no {} heads of an even size", tensor,
-                 rows, n_heads);
-  }
-  const std::int64_t head = rows / n_heads;
-  auto order = std::make_shared<std::vector<std::int32_t>>(static_cast<std::size_t>(rows));
-  for (std::int64_t h = 0; h < n_heads; ++h) {
-    for (std::int64_t s = 0; s < 2; ++s) {
-      for (std::int64_t j = 0; j < head / 2; ++j) {
-        (*order)[static_cast<std::size_t>(h * head + s * (head / 2) + j)] =
-            static_cast<std::int32_t>(h * head + 2 * j + s);
-      }
-    }
-  }
-  return RowOrder(std::move(order));
+Result<std::int64_t> GgufKeys::integer(std::string_view key) { return metadata_.get_i64(note(key)); }
+Result<std::int64_t> GgufKeys::integer(std::string_view key, std::int64_t fallback) {
+  return metadata_.get_i64(note(key), fallback);
+}
+Result<bool> GgufKeys::flag(std::string_view key, bool fallback) { return metadata_.get_bool(note(key), fallback); }
+Result<std::string_view> GgufKeys::string(std::string_view key, std::string_view fallback) {
+  return metadata_.get_string(note(key), fallback);
 }
 
-std::span<const GgufName> decoder_gguf_names() { return kDecoderNames; }
+Result<double> GgufKeys::number(std::string_view key, double fallback) {
+  GALAGO_TRY(const double value, metadata_.get_f64(note(key), fallback));
+  if (std::isfinite(value)) return value;
+  return error(ErrorCode::kCorrupt, "{}: {} is {}; a finite number is expected", metadata_.source(), full(key), value);
+}
 
-Result<Json> decoder_config_from_gguf(const formats::Checkpoint& checkpoint) {
-  const Section section(checkpoint);
+Result<std::int64_t> GgufKeys::uniform(std::string_view key) {
+  GALAGO_TRY(const formats::GgufNumbers numbers, metadata_.get_numbers(note(key)));
+  for (std::size_t i = 1; i < numbers.size(); ++i) {
+    if (numbers.i64(i) == numbers.i64(0)) continue;
+    return error(ErrorCode::kUnsupported, "{}: {} differs between layers ({} and {}), which this architecture lacks",
+                 metadata_.source(), full(key), numbers.i64(0), numbers.i64(i));
+  }
+  if (numbers.empty()) return error(ErrorCode::kCorrupt, "{}: {} is an empty array", metadata_.source(), full(key));
+  return numbers.i64(0);
+}
+
+Status GgufKeys::refuse_unread() const {
+  for (const Telling& telling : kTelling) {
+    const std::string key = full(telling.key);
+    if (asked_.contains(telling.key) || !metadata_.contains(key)) continue;
+    const formats::GgufValue& value = *metadata_.find(key);
+    std::string found = "set";
+    if (value.type != formats::GgufType::kString) {
+      GALAGO_TRY(const formats::GgufNumbers numbers, metadata_.get_numbers(key));
+      const auto is_neutral = [&telling](double number) {
+        return number == telling.neutral || number == telling.also_neutral;
+      };
+      std::size_t i = 0;
+      while (i < numbers.size() && is_neutral(numbers.f64(i))) ++i;
+      if (i == numbers.size()) continue;
+      found = fmt::format("{}", numbers.f64(i));
+    }
+    return error(ErrorCode::kUnsupported,
+                 "{}: {} is {}, which changes what the model computes and is not read for this architecture; {} would "
+                 "change nothing",
+                 metadata_.source(), key, found, telling.also_neutral);
+  }
+  return {};
+}
+
+Result<Json> decoder_config_from_gguf(GgufKeys& keys) {
+  const formats::Checkpoint& checkpoint = keys.checkpoint();
   Json config = Json::object();
   config["model_type"] = checkpoint.architecture();
-  GALAGO_TRY(config["hidden_size"], section.integer("embedding_length"));
-  GALAGO_TRY(config["num_hidden_layers"], section.integer("block_count"));
-  GALAGO_TRY(config["intermediate_size"], section.uniform("feed_forward_length"));
-  GALAGO_TRY(const std::int64_t n_heads, section.uniform("attention.head_count"));
-  config["num_attention_heads"] = n_heads;
-  config["num_key_value_heads"] = n_heads;
-  if (section.has("attention.head_count_kv")) {
-    GALAGO_TRY(config["num_key_value_heads"], section.uniform("attention.head_count_kv"));
-  }
-  GALAGO_TRY(config["max_position_embeddings"], section.integer("context_length"));
-  GALAGO_TRY(config["rms_norm_eps"], section.number("attention.layer_norm_rms_epsilon", 1e-5));
-  if (section.has("attention.key_length")) {
-    GALAGO_TRY(config["head_dim"], section.integer("attention.key_length"));
-  }
-  if (section.has("rope.dimension_count")) {
-    GALAGO_TRY(config["rotary_dim"], section.integer("rope.dimension_count"));
-  }
+  GALAGO_TRY(config["hidden_size"], keys.integer("embedding_length"));
+  GALAGO_TRY(config["num_hidden_layers"], keys.integer("block_count"));
+  GALAGO_TRY(config["intermediate_size"], keys.uniform("feed_forward_length"));
+  GALAGO_CHECK(add_head_sizes(keys, config));
+  GALAGO_TRY(config["max_position_embeddings"], keys.integer("context_length"));
+  GALAGO_TRY(config["rms_norm_eps"], keys.number("attention.layer_norm_rms_epsilon", 1e-5));
   const formats::StoredTensor* embedding = checkpoint.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) {
     return error(ErrorCode::kNotFound, "{}: the tensor \"token_embd.weight\" (vocabulary, hidden) is missing",
@@ -170,8 +234,23 @@ Result<Json> decoder_config_from_gguf(const formats::Checkpoint& checkpoint) {
   config["attention_bias"] = checkpoint.find("blk.0.attn_output.bias") != nullptr;
   config["qkv_bias"] = checkpoint.find("blk.0.attn_q.bias") != nullptr;
   config["mlp_bias"] = checkpoint.find("blk.0.ffn_down.bias") != nullptr;
-  GALAGO_CHECK(add_rope(checkpoint, section, config));
+  GALAGO_CHECK(add_rope(keys, config));
   return config;
+}
+
+TensorRules decoder_gguf_rules(RopeRows rows) {
+  TensorRules rules;
+  for (const Names& names : kDecoderNames) {
+    TensorRule rule{.name = names.hf, .sources = {names.gguf}, .container = Container::kGguf};
+    if (rows == RopeRows::kPairs && names.gguf.starts_with("blk.{}.attn_q.")) {
+      rule.transform = transforms::rope_pairs("num_attention_heads");
+    }
+    if (rows == RopeRows::kPairs && names.gguf.starts_with("blk.{}.attn_k.")) {
+      rule.transform = transforms::rope_pairs("num_key_value_heads");
+    }
+    rules.push_back(std::move(rule));
+  }
+  return rules;
 }
 
 }  // namespace galago::models

@@ -1,51 +1,58 @@
-// How an architecture's GGUF files say what Hugging Face's do: metadata as config keys, tensor names, and transforms of
-// the stored rows, which are undone while packing.
+// How GGUF files of decoders say what Hugging Face's do: metadata as config keys, and the names of tensors.
 #pragma once
 
-#include <optional>
-#include <span>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "base/json.h"
 #include "formats/checkpoint.h"
-#include "galago/tensor.h"
+#include "models/tensor_rules.h"
 
 namespace galago::models {
 
-enum class RowTransform : std::uint8_t {
-  kNone,
-  kRopePairs,  // llama.cpp stores the two halves of each head interleaved: row 2j + s of a head is row s * half + j
+// Metadata under the architecture's prefix ("llama."). Notes what was asked for, so that keys which change the numbers
+// and were not understood can be refused.
+class GgufKeys {
+ public:
+  explicit GgufKeys(const formats::Checkpoint& checkpoint)
+      : checkpoint_(checkpoint), metadata_(checkpoint.metadata()), prefix_(checkpoint.architecture() + ".") {}
+
+  const formats::Checkpoint& checkpoint() const { return checkpoint_; }
+  bool has(std::string_view key) const { return metadata_.contains(full(key)); }
+  Result<std::int64_t> integer(std::string_view key);
+  Result<std::int64_t> integer(std::string_view key, std::int64_t fallback);
+  // Finite, or an error.
+  Result<double> number(std::string_view key, double fallback);
+  Result<bool> flag(std::string_view key, bool fallback);
+  Result<std::string_view> string(std::string_view key, std::string_view fallback);
+  // A number, or the common value of an array with one number for each layer.
+  Result<std::int64_t> uniform(std::string_view key);
+
+  // Fails on a key that changes what the model computes, holds more than its neutral value, and was not asked for.
+  Status refuse_unread() const;
+
+ private:
+  std::string full(std::string_view key) const { return prefix_ + std::string(key); }
+  std::string note(std::string_view key);
+
+  const formats::Checkpoint& checkpoint_;
+  const formats::GgufMetadata& metadata_;
+  std::string prefix_;
+  std::set<std::string, std::less<>> asked_;  // without the prefix
 };
 
-// Names with "{}" for the layer's number.
-struct GgufName {
-  std::string_view hf;
-  std::string_view gguf;
-  RowTransform transform = RowTransform::kNone;
-  std::string_view heads_key = "";  // of the config: how many heads the rows are (kRopePairs)
+// What llama.cpp writes for every decoder under its architecture's prefix: sizes, rope, norms, in Hugging Face's keys;
+// "rope_divisors" holds the values of a rope_freqs.weight tensor.
+Result<Json> decoder_config_from_gguf(GgufKeys& keys);
+
+// In which order the rows of a head's queries and keys are stored.
+enum class RopeRows : std::uint8_t {
+  kHalves,  // as Hugging Face has them
+  kPairs,   // as llama.cpp's converter stores those of llama: transforms::rope_pairs()
 };
 
-struct GgufMap {
-  // config.json as Hugging Face would write it, from the metadata and the tensors' shapes.
-  Result<Json> (*config)(const formats::Checkpoint& checkpoint);
-  std::span<const GgufName> names;
-};
-
-// The entry that matches a Hugging Face name, with the GGUF name filled in.
-struct GgufMatch {
-  std::string gguf_name;
-  const GgufName* entry = nullptr;
-};
-std::optional<GgufMatch> match(std::span<const GgufName> names, std::string_view hf_name);
-
-// The order that undoes kRopePairs for `rows` rows of `n_heads` heads.
-Result<RowOrder> rope_pairs_order(std::int64_t rows, std::int64_t n_heads, std::string_view tensor);
-
-// What llama.cpp writes for every decoder under its architecture's prefix: sizes, rope, norms. With `n_heads` and so on
-// in Hugging Face's keys; "rope_divisors" holds the values of a rope_freqs.weight tensor.
-Result<Json> decoder_config_from_gguf(const formats::Checkpoint& checkpoint);
-// Names of the tensors of a plain decoder, without row transforms.
-std::span<const GgufName> decoder_gguf_names();
+// Where GGUF files have the tensors of a plain decoder.
+TensorRules decoder_gguf_rules(RopeRows rows = RopeRows::kHalves);
 
 }  // namespace galago::models

@@ -139,10 +139,10 @@ const Architecture& llava_architecture() {
   static const Architecture kLlava{.name = "llava",
                                    .model_types = {"llava", "llava_llama"},
                                    // transformers from 4.52 on saves under other names.
-                                   .prefixes = {{"language_model.model.", "model.language_model."},
-                                                {"language_model.lm_head.", "lm_head."},
-                                                {"vision_tower.", "model.vision_tower."},
-                                                {"multi_modal_projector.", "model.multi_modal_projector."}},
+                                   .rules = {{"language_model.model.{*}", {"model.language_model.{}"}},
+                                             {"language_model.lm_head.{*}", {"lm_head.{}"}},
+                                             {"vision_tower.{*}", {"model.vision_tower.{}"}},
+                                             {"multi_modal_projector.{*}", {"model.multi_modal_projector.{}"}}},
                                    .build = build_llava};
   return kLlava;
 }

@@ -1,11 +1,16 @@
 #include "models/model_source.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/try.h"
-#include "ops/executor.h"
+#include "formats/quote.h"
+#include "models/weight_checks.h"
 
 namespace galago::models {
 namespace {
+
+constexpr std::string_view kBasePrefix = "model.";
 
 Tensor as_tensor(const formats::StoredTensor& stored) {
   if (!stored.packed.empty()) {
@@ -14,55 +19,65 @@ Tensor as_tensor(const formats::StoredTensor& stored) {
   return Tensor::view(stored.dtype, Shape::of(stored.shape), stored.data, stored.file).with_name(stored.name);
 }
 
-// A bias in another order, as f32: its elements are what the rows of a weight are.
-Tensor reordered_values(const Tensor& stored, const std::vector<std::int32_t>& order) {
-  Tensor values = Tensor::zeros({static_cast<std::int64_t>(order.size())});
-  if (!values.ok()) return values;
-  std::vector<float> decoded(order.size());
-  ops::view_of(stored).decode_row(0, decoded.data());
-  auto* out = reinterpret_cast<float*>(values.mutable_bytes().data());
-  for (std::size_t i = 0; i < order.size(); ++i) out[i] = decoded[static_cast<std::size_t>(order[i])];
-  return values;
+std::vector<std::int64_t> numbers_of(const std::vector<std::string>& matched) {
+  std::vector<std::int64_t> numbers;
+  for (const std::string& text : matched) {
+    if (text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos)
+      numbers.push_back(std::stoi(text));
+  }
+  return numbers;
 }
 
 }  // namespace
 
-CheckpointWeights::CheckpointWeights(std::shared_ptr<const formats::Checkpoint> checkpoint, const GgufMap* gguf,
-                                     Json config, NamePrefixes prefixes)
-    : checkpoint_(std::move(checkpoint)), gguf_(gguf), config_(std::move(config)), prefixes_(std::move(prefixes)) {}
+CheckpointWeights::CheckpointWeights(std::shared_ptr<const formats::Checkpoint> checkpoint, TensorRules rules,
+                                     Json config)
+    : checkpoint_(std::move(checkpoint)),
+      rules_(std::move(rules)),
+      container_(checkpoint_->format() == formats::ContainerFormat::kGguf ? Container::kGguf : Container::kHuggingFace),
+      config_(std::move(config)) {}
 
 std::string CheckpointWeights::description() const { return checkpoint_->path().string(); }
 
-const formats::StoredTensor* CheckpointWeights::stored(std::string_view name) const {
-  if (const auto* found = checkpoint_->find(name)) return found;
-  for (const auto& [asked, published] : prefixes_) {
-    if (!name.starts_with(asked)) continue;
-    if (const auto* found = checkpoint_->find(published + std::string(name.substr(asked.size())))) return found;
-  }
-  return nullptr;
+bool CheckpointWeights::is_there(std::string_view name) const {
+  return checkpoint_->find(name) != nullptr ||
+         std::ranges::find(checkpoint_->unsupported_tensors(), name, &formats::UnsupportedTensor::name) !=
+             checkpoint_->unsupported_tensors().end();
+}
+
+Result<Tensor> CheckpointWeights::take(std::string_view name, bool takes_integers) const {
+  GALAGO_TRY(const formats::StoredTensor* stored, checkpoint_->tensor(name));
+  if (!takes_integers) GALAGO_CHECK(refuse_integers(*stored, description()));
+  asked_.insert(stored->name);
+  return as_tensor(*stored);
 }
 
 Result<std::optional<Tensor>> CheckpointWeights::find(std::string_view name) const {
-  if (gguf_ != nullptr) return find_gguf(name);
-  const formats::StoredTensor* found = stored(name);
-  if (found != nullptr) return std::optional(as_tensor(*found));
-  for (const formats::UnsupportedTensor& unsupported : checkpoint_->unsupported_tensors()) {
-    if (unsupported.name == name) return checkpoint_->tensor(name).error();
+  for (const TensorRule& rule : rules_) {
+    if (rule.container != Container::kAny && rule.container != container_) continue;
+    const auto matched = match(rule.name, name);
+    if (!matched) continue;
+    const auto names = source_names(rule, *matched, [this](std::string_view source) { return is_there(source); });
+    if (!names) continue;
+    std::vector<Tensor> sources;
+    for (const std::string& source : *names) {
+      GALAGO_TRY(sources.emplace_back(), take(source, rule.takes_integers));
+      if (!sources.back().ok()) return sources.back().error();
+    }
+    if (!rule.transform) return std::optional(std::move(sources.front()));
+    const RuleCall call{config_, description(), std::string(name), numbers_of(*matched)};
+    GALAGO_TRY(Tensor made, rule.transform(std::move(sources), call));
+    return std::optional(std::move(made));
   }
-  return std::optional<Tensor>();
+  std::string_view own = name;
+  if (!is_there(own) && container_ == Container::kHuggingFace && own.starts_with(kBasePrefix)) {
+    own.remove_prefix(kBasePrefix.size());
+  }
+  if (!is_there(own)) return std::optional<Tensor>();
+  GALAGO_TRY(Tensor tensor, take(own, /*takes_integers=*/false));
+  return std::optional(std::move(tensor));
 }
 
-Result<std::optional<Tensor>> CheckpointWeights::find_gguf(std::string_view name) const {
-  const auto matched = match(gguf_->names, name);
-  if (!matched) return std::optional<Tensor>();
-  const formats::StoredTensor* found = checkpoint_->find(matched->gguf_name);
-  if (found == nullptr) return std::optional<Tensor>();
-  Tensor tensor = as_tensor(*found);
-  if (!tensor.ok() || matched->entry->transform == RowTransform::kNone) return std::optional(tensor);
-  GALAGO_TRY(const std::int64_t n_heads, get_int(config_, matched->entry->heads_key, 0, description()));
-  GALAGO_TRY(const RowOrder order, rope_pairs_order(tensor.size(0), n_heads, matched->gguf_name));
-  if (tensor.shape().rank() == 1) return std::optional(reordered_values(tensor, *order));
-  return std::optional(tensor.with_rows(order));
-}
+Status CheckpointWeights::check_unread() const { return models::check_unread(*checkpoint_, asked_); }
 
 }  // namespace galago::models

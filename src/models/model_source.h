@@ -4,41 +4,41 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
+#include <unordered_set>
 
 #include "base/json.h"
 #include "formats/checkpoint.h"
 #include "galago/nn.h"
-#include "models/gguf_map.h"
+#include "models/tensor_rules.h"
 
 namespace galago::models {
 
-// Other beginnings of names that a model's checkpoints are published with: {"language_model.model.",
-// "model.language_model."} also looks for the second where the first is asked for.
-using NamePrefixes = std::vector<std::pair<std::string, std::string>>;
-
-// Weights of a checkpoint as tensors over its mappings, nothing copied.
+// Weights of a checkpoint as tensors over its mappings, found by the rules of an architecture; nothing is copied.
+// A base model's weights, which lack the "model." of their names, are found without a rule.
 class CheckpointWeights : public nn::WeightSource {
  public:
-  CheckpointWeights(std::shared_ptr<const formats::Checkpoint> checkpoint, const GgufMap* gguf, Json config,
-                    NamePrefixes prefixes);
+  CheckpointWeights(std::shared_ptr<const formats::Checkpoint> checkpoint, TensorRules rules, Json config);
   Result<std::optional<Tensor>> find(std::string_view name) const override;
   std::string description() const override;
 
+  // After loading: fails on tensors that nobody has asked for although the weights mean nothing without them, such as
+  // scales; names others in the log.
+  Status check_unread() const;
+
  private:
-  const formats::StoredTensor* stored(std::string_view name) const;
-  Result<std::optional<Tensor>> find_gguf(std::string_view name) const;
+  bool is_there(std::string_view name) const;
+  Result<Tensor> take(std::string_view name, bool takes_integers) const;
 
   std::shared_ptr<const formats::Checkpoint> checkpoint_;
-  const GgufMap* gguf_;
+  TensorRules rules_;
+  Container container_;
   Json config_;
-  NamePrefixes prefixes_;
+  mutable std::unordered_set<std::string_view> asked_;  // names in the checkpoint
 };
 
 struct ModelSource {
   std::shared_ptr<const formats::Checkpoint> checkpoint;
-  Json config;  // of GGUF files: what the architecture's map makes of the metadata
+  Json config;  // of GGUF files: what the architecture makes of the metadata
   std::unique_ptr<nn::WeightSource> weights;
 
   std::string description() const { return weights->description(); }

@@ -19,7 +19,8 @@ const Architecture& qwen2_architecture() {
   static const Architecture kQwen2{.name = "qwen2",
                                    .model_types = {"qwen2"},
                                    .gguf_names = {"qwen2"},
-                                   .gguf = {decoder_config_from_gguf, decoder_gguf_names()},
+                                   .gguf_config = decoder_config_from_gguf,
+                                   .rules = decoder_gguf_rules(),
                                    .build = build_qwen2};
   return kQwen2;
 }

@@ -19,7 +19,8 @@ const Architecture& qwen3_architecture() {
   static const Architecture kQwen3{.name = "qwen3",
                                    .model_types = {"qwen3"},
                                    .gguf_names = {"qwen3"},
-                                   .gguf = {decoder_config_from_gguf, decoder_gguf_names()},
+                                   .gguf_config = decoder_config_from_gguf,
+                                   .rules = decoder_gguf_rules(),
                                    .build = build_qwen3};
   return kQwen3;
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "models/weight_checks.h"
 
 namespace galago::models {
 
@@ -46,11 +47,17 @@ Result<std::unique_ptr<Model>> build_model(std::shared_ptr<const formats::Checkp
     if (!contains(gguf ? architecture->gguf_names : architecture->model_types, checkpoint->architecture())) continue;
     ModelSource source{.checkpoint = checkpoint, .config = checkpoint->config()};
     if (gguf) {
-      GALAGO_TRY(source.config, architecture->gguf.config(*checkpoint));
+      GgufKeys keys(*checkpoint);
+      GALAGO_TRY(source.config, architecture->gguf_config(keys));
+      GALAGO_CHECK(keys.refuse_unread());
     }
-    source.weights = std::make_unique<CheckpointWeights>(checkpoint, gguf ? &architecture->gguf : nullptr,
-                                                         source.config, architecture->prefixes);
-    return architecture->build(source);
+    GALAGO_CHECK(check_quantization(source.config, architecture->quantizations, checkpoint->path().string()));
+    auto weights = std::make_unique<CheckpointWeights>(checkpoint, architecture->rules, source.config);
+    const CheckpointWeights& asked = *weights;
+    source.weights = std::move(weights);
+    GALAGO_TRY(auto model, architecture->build(source));
+    GALAGO_CHECK(asked.check_unread());
+    return model;
   }
   return unknown_architecture(*checkpoint);
 }

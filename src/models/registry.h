@@ -17,8 +17,11 @@ struct Architecture {
   std::string_view name;                      // its file's name in models/
   std::vector<std::string_view> model_types;  // of config.json
   std::vector<std::string_view> gguf_names;   // general.architecture; empty: no GGUF files
-  GgufMap gguf{};
-  NamePrefixes prefixes{};
+  // config.json as Hugging Face would write it, from the metadata and the tensors' shapes.
+  Result<Json> (*gguf_config)(GgufKeys& keys) = nullptr;
+  TensorRules rules{};  // for tensors that are not under Hugging Face's names
+  // quant_method of a quantization_config whose tensors the rules put together.
+  std::vector<std::string_view> quantizations{};
   Result<std::unique_ptr<Model>> (*build)(const ModelSource& source) = nullptr;  // builds and loads the weights
 };
 

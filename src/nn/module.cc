@@ -51,7 +51,8 @@ Status load_parameter(ParameterSlot& slot, const WeightSource& source, const std
     return error(ErrorCode::kCorrupt, "{}: the tensor \"{}\" is packed, but its values are needed as they are",
                  source.description(), name);
   }
-  if (slot.widen && found->dtype() != DType::kF32) {
+  const bool in_one_place = found->parts().empty() && !found->reader() && !found->row_order();
+  if (slot.widen && (found->dtype() != DType::kF32 || !in_one_place)) {
     found = widened(*found);
     if (!found->ok()) return found->error();
   }

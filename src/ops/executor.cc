@@ -107,17 +107,32 @@ TensorView view_of(const Tensor& tensor) {
   view.dtype = tensor.dtype();
   for (const Dim& dim : tensor.shape().dims()) view.sizes.push_back(dim.is_constant() ? dim.bound() : 0);
   view.data = const_cast<std::byte*>(tensor.bytes().data());  // a TensorView's data is never written for inputs
-  view.row_order = tensor.row_order().get();
+  if (tensor.parts().empty() && !tensor.reader()) {
+    view.row_order = tensor.row_order().get();
+  } else {
+    view.rows_of = &tensor;
+  }
   return view;
 }
 
 Tensor as_array(const Tensor& tensor) {
   const std::span<const std::byte> bytes = tensor.bytes();
   const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % sizeof(double) == 0;
-  if (aligned && !tensor.row_order()) return tensor;
+  const bool in_one_place = tensor.parts().empty() && !tensor.reader();
+  if (aligned && in_one_place && !tensor.row_order()) return tensor;
   Tensor copy = Tensor::zeros(tensor.shape(), tensor.dtype());
   const std::span<std::byte> out = copy.mutable_bytes();
   if (out.empty()) return copy;
+  if (!in_one_place) {
+    const std::int64_t rows = tensor.shape().max_rows().value_or(0);
+    const std::size_t row = out.size() / static_cast<std::size_t>(rows);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      std::byte* const to = out.data() + static_cast<std::size_t>(i) * row;
+      const std::byte* const from = tensor.read_row(i, to);
+      if (from != to) std::memcpy(to, from, row);
+    }
+    return copy;
+  }
   const auto count = static_cast<std::size_t>(tensor.shape().rank() == 0 ? 1 : tensor.size(0));
   const std::size_t step = out.size() / count;
   for (std::size_t i = 0; i < count; ++i) {

@@ -19,6 +19,10 @@ std::int64_t TensorView::rows() const {
 }
 
 void TensorView::decode_row(std::int64_t index, float* out) const {
+  if (rows_of != nullptr) {
+    std::vector<std::byte> made(row_bytes(dtype, static_cast<std::uint64_t>(columns())).value_or(0));
+    return quant::codec(dtype).decode_row(rows_of->read_row(index, made.data()), out, columns());
+  }
   std::int64_t stored = index;
   if (row_order != nullptr) {  // orders the first dim; the dims between it and the last stay together
     const std::int64_t inner = rows() / sizes.front();

@@ -31,6 +31,7 @@ struct TensorView {
   std::vector<std::int64_t> sizes;                       // outermost first
   std::byte* data = nullptr;                             // never written for inputs
   const std::vector<std::int32_t>* row_order = nullptr;  // of weights: see galago::RowOrder
+  const Tensor* rows_of = nullptr;                       // whose rows are in several places or made; data is then null
 
   std::int64_t elements() const;
   std::int64_t columns() const { return sizes.empty() ? 1 : sizes.back(); }  // of the last dim

@@ -117,19 +117,23 @@ Status measure_decode(Runner& runner, const BenchOptions& options, BenchReport& 
   return {};
 }
 
+std::uint64_t bytes_of(const Tensor& weight) {
+  const auto row = row_bytes(weight.dtype(), static_cast<std::uint64_t>(weight.size(-1)));
+  return row.value_or(0) * static_cast<std::uint64_t>(weight.shape().max_rows().value_or(0));
+}
+
 // Counts a weight that a node of decode reads; of a table that is looked up, one row; of stacked experts, as many as a
 // token goes to.
 void count_weights(const graph::Graph& graph, std::set<const void*>& seen, std::uint64_t& bytes) {
   for (const graph::Node& node : graph.nodes) {
     for (const graph::ValueId id : node.inputs) {
       const graph::Value& value = graph.value(id);
-      if (!value.is_constant() || value.constant.bytes().empty()) continue;
-      const auto rows = static_cast<std::uint64_t>(
-          std::max<std::int64_t>(value.type.shape.rank() > 0 ? value.constant.size(0) : 1, 1));
-      const std::uint64_t whole = value.constant.bytes().size();
+      if (!value.is_constant() || value.type.shape.rank() == 0) continue;
+      const auto rows = static_cast<std::uint64_t>(std::max<std::int64_t>(value.constant.size(0), 1));
+      const std::uint64_t whole = bytes_of(value.constant);
       if (node.as<ops::Embedding>() != nullptr) {
         bytes += whole / rows;
-      } else if (seen.insert(value.constant.bytes().data()).second) {
+      } else if (seen.insert(value.constant.identity()).second) {
         const auto* moe = node.as<ops::Moe>();
         const bool stacked = moe != nullptr && value.type.shape.rank() == 3;
         bytes += stacked ? whole / rows * static_cast<std::uint64_t>(moe->routing.experts_per_token) : whole;

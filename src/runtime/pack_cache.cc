@@ -78,7 +78,6 @@ bool is_replaced(const fs::path& path, std::string_view source, std::string_view
 
 Result<bool> make_room(const PackCacheOptions& options, std::uint64_t bytes, const std::string& source,
                        const std::string& isa) {
-  if (bytes < options.min_bytes) return false;
   if (bytes > options.max_bytes) {
     return error(ErrorCode::kOutOfRange, "{}: the packed weights take {} bytes; the cache may take {}",
                  options.folder.string(), bytes, options.max_bytes);
@@ -166,7 +165,10 @@ std::shared_ptr<PackFileStorage> open_pack_cache(std::shared_ptr<const formats::
   const std::string source = fs::absolute(checkpoint->path(), ignored).string();
   PackFileStorage::Options options{
       .path = pack_path(*checkpoint, isa, resolved.folder), .isa = isa, .n_threads = n_threads};
-  options.make_room = [resolved, source, isa](std::uint64_t bytes) { return make_room(resolved, bytes, source, isa); };
+  options.make_room = [resolved, source, isa](std::uint64_t bytes, std::uint64_t packed_bytes) -> Result<bool> {
+    if (packed_bytes < resolved.min_bytes) return false;
+    return make_room(resolved, bytes, source, isa);
+  };
   return std::make_shared<PackFileStorage>(std::move(checkpoint), std::move(options));
 }
 

@@ -204,7 +204,7 @@ TEST_F(PackCacheTest, ListsVerifiesAndFindsDamage) {
   // With hashes that fit the damage, the source tells.
   const auto file = Mapping::open(packs[0].path).value();
   formats::PackIndex index = formats::parse_pack_index(file->bytes(), "m").value();
-  index.tensors.back().hash = hash_bytes(formats::packed_bytes(index.tensors.back(), file->bytes()));
+  index.tensors.back().hash = hash_bytes(formats::packed_bytes(index.tensors.back(), 0, file->bytes()));
   const Status differs = check_against_source(index, file->bytes(), packs[0].path, model_, uncached());
   ASSERT_FALSE(differs.ok());
   EXPECT_NE(differs.error().message.find("is not what packing the source gives"), std::string::npos)
@@ -237,6 +237,7 @@ TEST_F(PackCacheTest, WritesStandaloneFilesThatNeedNoOther) {
     ASSERT_TRUE(report.ok()) << report.error().message;
     EXPECT_GT(report->packed_tensors, 0u);
     EXPECT_EQ(report->compared_tokens, 24);
+    EXPECT_EQ(content(out).find("GALAPACK") % formats::kPackGroupAlignment, 0u);
     EXPECT_EQ(report->file_bytes, fs::file_size(out));
     const auto original = Engine::open(in, uncached()).value(), packed = Engine::open(out, options()).value();
     EXPECT_EQ(packed->packing_report(), "as the file has them");

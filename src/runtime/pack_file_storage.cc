@@ -16,14 +16,14 @@ class PackFileStorage::Sink : public cpu::PackSink {
     return writer_.write(request, offset, packed);
   }
 
-  Result<std::vector<Bytes>> finish() override {
+  Result<std::vector<cpu::PackedPlace>> finish() override {
     GALAGO_TRY(auto finished, writer_.finish(storage_.options_.n_threads));
     storage_.index_ = std::move(finished.index);
     storage_.file_ = std::move(finished.file);
     storage_.written_ = true;
-    std::vector<Bytes> places;
+    std::vector<cpu::PackedPlace> places;
     for (const formats::PackedTensor& tensor : storage_.index_.tensors) {
-      places.push_back(formats::packed_bytes(tensor, storage_.file_->bytes()));
+      places.push_back({storage_.file_->bytes().data() + tensor.offset, tensor.stride});
     }
     return places;
   }
@@ -52,7 +52,7 @@ Status PackFileStorage::open() {
   return {};
 }
 
-std::vector<Bytes> PackFileStorage::find(std::span<const cpu::PackRequest> requests) {
+std::vector<cpu::PackedPlace> PackFileStorage::find(std::span<const cpu::PackRequest> requests) {
   const bool first = !std::exchange(asked_, true);
   if (first) {
     const Status opened = open();
@@ -60,18 +60,18 @@ std::vector<Bytes> PackFileStorage::find(std::span<const cpu::PackRequest> reque
       log(LogLevel::kInfo, "{}; it is made again", opened.error().message);
     }
   }
-  std::vector<Bytes> places(requests.size());
+  std::vector<cpu::PackedPlace> places(requests.size());
   if (file_ != nullptr) {
     const PackedTensors tensors(index_);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const formats::PackedTensor* found = tensors.find(naming_.describe(requests[i]));
-      if (found != nullptr) places[i] = formats::packed_bytes(*found, file_->bytes());
+      if (found != nullptr) places[i] = {file_->bytes().data() + found->offset, found->stride};
     }
   }
-  const bool complete = std::none_of(places.begin(), places.end(), [](Bytes bytes) { return bytes.empty(); });
+  const bool complete = std::ranges::none_of(places, [](const auto& place) { return place.data == nullptr; });
   if (!complete && first) {
     file_.reset();
-    std::fill(places.begin(), places.end(), Bytes());
+    std::ranges::fill(places, cpu::PackedPlace());
     may_write_ = true;
   }
   return places;
@@ -82,11 +82,15 @@ std::unique_ptr<cpu::PackSink> PackFileStorage::create(std::span<const cpu::Pack
   formats::PackIndex index{.identity = identity_, .isa = options_.isa};
   std::error_code ignored;
   index.source = std::filesystem::absolute(checkpoint_->path(), ignored).string();
-  for (const cpu::PackRequest& request : requests) index.tensors.push_back(naming_.describe(request));
+  std::uint64_t packed_bytes = 0;
+  for (const cpu::PackRequest& request : requests) {
+    index.tensors.push_back(naming_.describe(request));
+    packed_bytes += request.bytes;
+  }
   const auto begin = [&]() -> Result<std::unique_ptr<cpu::PackSink>> {
     GALAGO_CHECK(index.lay_out());
     if (options_.make_room) {
-      GALAGO_TRY(const bool wanted, options_.make_room(index.total_bytes));
+      GALAGO_TRY(const bool wanted, options_.make_room(index.total_bytes, packed_bytes));
       if (!wanted) return std::unique_ptr<cpu::PackSink>();
     }
     GALAGO_TRY(auto writer, formats::PackWriter::create(options_.path, std::move(index)));

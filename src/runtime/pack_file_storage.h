@@ -18,14 +18,15 @@ class PackFileStorage : public cpu::PackStorage {
     std::filesystem::path path;
     std::string isa;
     int n_threads = 1;  // for hashing
-    // Called before a file of that size is written: makes room, or says why not; false: it is not worth a file.
-    std::function<Result<bool>(std::uint64_t bytes)> make_room;
+    // Called before a file of that size, with so many packed bytes, is written: makes room, or says why not; false: it
+    // is not worth a file.
+    std::function<Result<bool>(std::uint64_t file_bytes, std::uint64_t packed_bytes)> make_room;
   };
   PackFileStorage(std::shared_ptr<const formats::Checkpoint> checkpoint, Options options);
 
   bool keeps(const Tensor& matrix) const override { return naming_.name_of(matrix) != nullptr; }
   // All or, when one of them is not in the file, none.
-  std::vector<Bytes> find(std::span<const cpu::PackRequest> requests) override;
+  std::vector<cpu::PackedPlace> find(std::span<const cpu::PackRequest> requests) override;
   // Only for those that find() was first asked for: later ones are few, and the file holds the first.
   std::unique_ptr<cpu::PackSink> create(std::span<const cpu::PackRequest> requests) override;
   void failed(const Error& error) override { failure_ = error; }

@@ -3,6 +3,7 @@
 
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "backends/cpu/pack_storage.h"
 #include "formats/checkpoint.h"
@@ -10,17 +11,28 @@
 
 namespace galago::runtime {
 
-// Finds the checkpoint's name of a matrix by where its data is: a model may call it otherwise.
+// Finds the checkpoint's name of a matrix by where its rows are: a model may call it otherwise, and may have made it of
+// several tensors or of parts of them. It then has the name of the first.
 class PackNaming {
  public:
   explicit PackNaming(const formats::Checkpoint& checkpoint);
-  // nullptr when the matrix is no tensor of the checkpoint.
+  // nullptr unless all its rows are of the checkpoint.
   const std::string* name_of(const Tensor& matrix) const;
   // What the index says of a request; offset and hash are not known yet.
   formats::PackedTensor describe(const cpu::PackRequest& request) const;
 
  private:
-  std::unordered_map<const void*, const std::string*> names_;
+  struct Stored {
+    const std::byte *begin, *end;
+    const std::string* name;
+  };
+  const Stored* find(const std::byte* at) const;
+  bool holds(const Tensor& matrix) const;
+  std::uint64_t order_of(const Tensor& matrix) const;
+  std::uint64_t mix_rows(std::uint64_t hash, const Tensor& matrix) const;
+  std::uint64_t mix_place(std::uint64_t hash, const std::byte* at) const;
+
+  std::vector<Stored> stored_;  // by address
 };
 
 // Looks up packed tensors by name and order of rows.

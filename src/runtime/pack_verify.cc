@@ -24,8 +24,8 @@ class ComparingStorage : public cpu::PackStorage, public cpu::PackSink {
       : naming_(checkpoint), tensors_(index), path_(path), file_(file) {}
 
   bool keeps(const Tensor& matrix) const override { return naming_.name_of(matrix) != nullptr; }
-  std::vector<Bytes> find(std::span<const cpu::PackRequest> requests) override {
-    return std::vector<Bytes>(requests.size());
+  std::vector<cpu::PackedPlace> find(std::span<const cpu::PackRequest> requests) override {
+    return std::vector<cpu::PackedPlace>(requests.size());
   }
   std::unique_ptr<cpu::PackSink> create(std::span<const cpu::PackRequest> requests) override {
     for (const cpu::PackRequest& request : requests) {
@@ -35,24 +35,31 @@ class ComparingStorage : public cpu::PackStorage, public cpu::PackSink {
         failure_ = differs(path_, wanted.name, "is missing");
         return nullptr;
       }
-      names_.push_back(wanted.name);
-      packed_.push_back(formats::packed_bytes(*found, file_));
+      packed_.push_back(found);
     }
     return std::make_unique<Forward>(*this);
   }
   void failed(const Error& error) override { failure_ = error; }
 
   Status write(std::size_t request, std::uint64_t offset, Bytes packed) override {
-    if (std::memcmp(packed_[request].data() + offset, packed.data(), packed.size()) == 0) return {};
-    return differs(path_, names_[request], "is not what packing the source gives");
+    const formats::PackedTensor& tensor = *packed_[request];
+    return formats::for_each_piece(tensor, offset, packed, [&](std::uint64_t at, Bytes piece) -> Status {
+      if (std::memcmp(file_.data() + at, piece.data(), piece.size()) == 0) return {};
+      return differs(path_, tensor.name, "is not what packing the source gives");
+    });
   }
-  Result<std::vector<Bytes>> finish() override { return packed_; }
+  Result<std::vector<cpu::PackedPlace>> finish() override {
+    std::vector<cpu::PackedPlace> places;
+    for (const formats::PackedTensor* tensor : packed_)
+      places.push_back({file_.data() + tensor->offset, tensor->stride});
+    return places;
+  }
 
   Status status(const formats::PackIndex& index) const {
     if (failure_) return *failure_;
-    if (names_.size() == index.tensors.size()) return {};
+    if (packed_.size() == index.tensors.size()) return {};
     return error(ErrorCode::kCorrupt, "{}: holds {} packed tensors; the source has {}", path_.string(),
-                 index.tensors.size(), names_.size());
+                 index.tensors.size(), packed_.size());
   }
 
  private:
@@ -63,7 +70,7 @@ class ComparingStorage : public cpu::PackStorage, public cpu::PackSink {
     Status write(std::size_t request, std::uint64_t offset, Bytes packed) override {
       return to_.write(request, offset, packed);
     }
-    Result<std::vector<Bytes>> finish() override { return to_.finish(); }
+    Result<std::vector<cpu::PackedPlace>> finish() override { return to_.finish(); }
 
    private:
     PackSink& to_;
@@ -73,8 +80,7 @@ class ComparingStorage : public cpu::PackStorage, public cpu::PackSink {
   PackedTensors tensors_;
   std::filesystem::path path_;
   Bytes file_;
-  std::vector<std::string> names_;
-  std::vector<Bytes> packed_;
+  std::vector<const formats::PackedTensor*> packed_;  // by request
   std::optional<Error> failure_;
 };
 

@@ -14,11 +14,12 @@ class StandaloneStorage : public cpu::PackStorage {
 
   bool keeps(const Tensor& matrix) const override { return naming_.name_of(matrix) != nullptr; }
 
-  std::vector<Bytes> find(std::span<const cpu::PackRequest> requests) override {
-    std::vector<Bytes> places;
+  std::vector<cpu::PackedPlace> find(std::span<const cpu::PackRequest> requests) override {
+    std::vector<cpu::PackedPlace> places;
+    const std::byte* const file = checkpoint_->packed()->bytes.data();
     for (const cpu::PackRequest& request : requests) {
       const formats::PackedTensor* found = tensors_.find(naming_.describe(request));
-      places.push_back(found == nullptr ? Bytes() : formats::packed_bytes(*found, checkpoint_->packed()->bytes));
+      places.push_back(found == nullptr ? cpu::PackedPlace() : cpu::PackedPlace{file + found->offset, found->stride});
     }
     return places;
   }

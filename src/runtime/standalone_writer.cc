@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <unordered_set>
+#include <set>
 
 #include "base/cpu_topology.h"
 #include "base/error.h"
@@ -14,6 +14,7 @@
 #include "models/model.h"
 #include "runtime/greedy.h"
 #include "runtime/pack_file_storage.h"
+#include "runtime/pack_naming.h"
 #include "runtime/pack_verify.h"
 
 namespace galago::runtime {
@@ -22,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kComparedTokens = 24;
-constexpr std::string_view kAlignmentKey = "general.alignment";
+constexpr std::string_view kAlignmentKey = "general.alignment", kPaddingKey = "galago.padding";
 
 // Removes a file on every way out.
 class TemporaryFile {
@@ -44,9 +45,20 @@ fs::path beside(const fs::path& path, std::string_view purpose) {
   return fs::path(fmt::format("{}.{}-{}.tmp", path.string(), ::getpid(), purpose));
 }
 
-// Where the data of weights begins whose rows some program reads: embeddings, and all that is not packed.
-Result<std::unordered_set<const void*>> read_as_rows(const Engine& engine) {
-  std::unordered_set<const void*> rows;
+// Calls visit(address) for each place in which the rows of a tensor begin.
+template <class Visit>
+void for_each_place(const Tensor& tensor, const Visit& visit) {
+  for (const Tensor& part : tensor.parts()) for_each_place(part, visit);
+  if (!tensor.parts().empty()) return;
+  if (!tensor.reader()) return visit(tensor.data());
+  for (const Bytes source : tensor.reader()->sources()) visit(source.data());
+}
+
+// Where the rows of weights begin which some program reads, embeddings and all that is not packed, or which are needed
+// to know what was packed: parts of tensors.
+Result<std::set<const std::byte*>> needed_rows(const Engine& engine) {
+  std::set<const std::byte*> places;
+  const PackNaming naming(engine.checkpoint());
   const graph::Backend* const backends[] = {&engine.backend()};
   for (const models::Entry& entry : engine.model().entries(engine.limits())) {
     GALAGO_TRY(graph::Graph graph, models::trace_entry(engine.model(), entry, /*taps=*/false));
@@ -56,19 +68,26 @@ Result<std::unordered_set<const void*>> read_as_rows(const Engine& engine) {
       graph::for_each_weight(node, [&weights](graph::ValueId id) { weights.push_back(id); });
       for (const graph::ValueId id : node.inputs) {
         const graph::Value& value = graph.value(id);
+        if (!value.is_constant()) continue;
         const bool packed = !value.layout.empty() && std::find(weights.begin(), weights.end(), id) != weights.end();
-        if (value.is_constant() && !packed) rows.insert(value.constant.data());
+        if (packed && !naming.describe({value.constant}).is_part()) continue;
+        for_each_place(value.constant, [&places](const std::byte* at) { places.insert(at); });
       }
     }
   }
-  return rows;
+  return places;
+}
+
+bool is_needed(const formats::StoredTensor& stored, const std::set<const std::byte*>& places) {
+  const auto first = places.lower_bound(stored.data.data());
+  return first != places.end() && *first < stored.data.data() + stored.data.size();
 }
 
 // Whether the packed bytes of an index stand for the whole stored tensor.
 bool is_whole(const formats::StoredTensor& stored, const formats::PackIndex& index) {
   return std::ranges::any_of(index.tensors, [&](const formats::PackedTensor& packed) {
-    return packed.name == stored.name && packed.dtype == stored.dtype &&
-           stored.shape == std::vector<std::int64_t>{packed.rows, packed.cols};
+    return !packed.is_part() && packed.name == stored.name && packed.dtype == stored.dtype &&
+           packed.shape() == stored.shape;
   });
 }
 
@@ -88,18 +107,20 @@ Status assemble(const Engine& engine, const PackFileStorage& packed, const fs::p
   for (const formats::SideFile& file : side_files) {
     writer.set(std::string(formats::kSideFileKey) + file.name, std::string_view(file.text));
   }
-  GALAGO_TRY(const std::unordered_set<const void*> rows, read_as_rows(engine));
-  for (const formats::StoredTensor& tensor : checkpoint.tensors()) {
-    if (!rows.contains(tensor.data.data()) && is_whole(tensor, packed.index())) continue;
-    writer.add(tensor);
-    ++report.other_tensors;
-  }
+  // First, and at the alignment of its groups.
   const Bytes bytes = packed.file()->bytes();
   writer.add({.name = std::string(formats::kPackedPart),
               .dtype = DType::kI8,
               .shape = {static_cast<std::int64_t>(bytes.size())},
               .data = bytes,
               .file = packed.file()});
+  GALAGO_TRY(const std::set<const std::byte*> needed, needed_rows(engine));
+  for (const formats::StoredTensor& tensor : checkpoint.tensors()) {
+    if (!is_needed(tensor, needed) && is_whole(tensor, packed.index())) continue;
+    writer.add(tensor);
+    ++report.other_tensors;
+  }
+  writer.align_data(kPaddingKey, formats::kPackGroupAlignment);
   GALAGO_CHECK(writer.write(path));
   report.isa = packed.index().isa;
   report.packed_tensors = packed.index().tensors.size();

@@ -3,34 +3,21 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
-#include <optional>
 #include <ostream>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "base/try.h"
+#include "tensor/tensor_impl.h"
 
 namespace galago {
-
-struct Tensor::Impl {
-  TensorType type;
-  std::string name;
-  std::shared_ptr<const void> owner;
-  const std::byte* data = nullptr;
-  std::size_t size_bytes = 0;
-  bool writable = false;
-  bool packed = false;
-  RowOrder row_order;
-  const void* trace = nullptr;
-  int traced_value = -1;
-  std::optional<Error> failure;
-};
 
 namespace {
 
 constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
 
-// The bytes that a constant shape takes, or why it cannot be.
+}  // namespace
+
 Result<std::size_t> storage_bytes(DType dtype, const Shape& shape) {
   if (!shape.is_constant()) {
     return error(ErrorCode::kInvalidArgument, "a tensor in memory needs constant sizes; found {}", shape.to_string());
@@ -50,8 +37,6 @@ Result<std::size_t> storage_bytes(DType dtype, const Shape& shape) {
   }
   return static_cast<std::size_t>(total);
 }
-
-}  // namespace
 
 std::string TensorType::to_string() const { return fmt::format("{} {}", galago::name(dtype), shape.to_string()); }
 
@@ -137,9 +122,9 @@ Tensor Tensor::view(DType dtype, Shape shape, std::span<const std::byte> bytes, 
 }
 
 Tensor Tensor::packed(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
-  if (shape.rank() != 2) {
-    return failed(
-        galago::error(ErrorCode::kCorrupt, "a packed weight of shape {}; two sizes are expected", shape.to_string()));
+  if (shape.rank() != 2 && shape.rank() != 3) {
+    return failed(galago::error(ErrorCode::kCorrupt, "a packed weight of shape {}; two or three sizes are expected",
+                                shape.to_string()));
   }
   if (auto needed = storage_bytes(dtype, shape); !needed.ok()) return failed(std::move(needed).error());
   auto impl = std::make_shared<Impl>();
@@ -175,7 +160,7 @@ bool Tensor::is_packed() const { return ok() && impl_->packed; }
 const std::byte* Tensor::data() const { return ok() ? impl_->data : nullptr; }
 
 std::span<const std::byte> Tensor::bytes() const {
-  if (!ok() || impl_->data == nullptr || impl_->packed) return {};
+  if (!ok() || impl_->data == nullptr || impl_->packed || impl_->reader || !impl_->parts.empty()) return {};
   return {impl_->data, impl_->size_bytes};
 }
 
@@ -194,17 +179,6 @@ std::span<const std::int32_t> Tensor::ints() const {
   return {reinterpret_cast<const std::int32_t*>(impl_->data), impl_->size_bytes / sizeof(std::int32_t)};
 }
 
-const std::byte* Tensor::row(std::int64_t index) const {
-  std::int64_t stored = index;
-  if (impl_->row_order) {  // orders the first dim; the dims between it and the last stay together
-    std::int64_t inner = 1;
-    for (int i = 1; i + 1 < shape().rank(); ++i) inner *= shape().dim(i).bound();
-    stored = (*impl_->row_order)[static_cast<std::size_t>(index / inner)] * inner + index % inner;
-  }
-  const auto elements = shape().rank() == 0 ? 1 : shape().dim(-1).bound();
-  return impl_->data + static_cast<std::uint64_t>(stored) * *row_bytes(dtype(), static_cast<std::uint64_t>(elements));
-}
-
 Tensor Tensor::with_name(std::string name) const {
   if (impl_ == nullptr) return *this;
   auto named = std::make_shared<Impl>(*impl_);
@@ -215,42 +189,6 @@ Tensor Tensor::with_name(std::string name) const {
 const std::string& Tensor::name() const {
   static const std::string none;
   return impl_ == nullptr ? none : impl_->name;
-}
-
-Tensor Tensor::with_shape(Shape shape) const {
-  if (!ok()) return *this;
-  if (!shape.is_constant() || shape.max_elements() != this->shape().max_elements() || row_order() || is_packed() ||
-      trace() != nullptr) {
-    return failed(galago::error(ErrorCode::kInvalidArgument, "{}: {} cannot be seen as {}", name(),
-                                this->shape().to_string(), shape.to_string()));
-  }
-  auto reshaped = std::make_shared<Impl>(*impl_);
-  reshaped->type.shape = std::move(shape);
-  return Tensor(std::move(reshaped));
-}
-
-Tensor Tensor::with_rows(RowOrder order) const {
-  if (!ok() || !order) return *this;
-  const auto rows = shape().rank() < 2 ? Dim(0) : shape().dim(0);
-  const auto stored = row_order() ? static_cast<std::int64_t>(row_order()->size()) : rows.bound();
-  auto composed = std::make_shared<std::vector<std::int32_t>>(*order);
-  for (std::int32_t& row : *composed) {
-    if (row < 0 || row >= stored) {
-      return failed(galago::error(ErrorCode::kInvalidArgument, "{}: row {} of a row order is outside its {} rows",
-                                  name(), row, stored));
-    }
-    if (row_order()) row = (*row_order())[static_cast<std::size_t>(row)];
-  }
-  auto ordered = std::make_shared<Impl>(*impl_);
-  ordered->type.shape.dim(0) = static_cast<std::int64_t>(composed->size());
-  ordered->row_order = std::move(composed);
-  ordered->writable = false;
-  return Tensor(std::move(ordered));
-}
-
-const RowOrder& Tensor::row_order() const {
-  static const RowOrder none;
-  return impl_ == nullptr ? none : impl_->row_order;
 }
 
 std::string Tensor::to_string() const {

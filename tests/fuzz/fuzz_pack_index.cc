@@ -40,7 +40,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   for (const PackedTensor& tensor : index->tensors) {
-    for (const std::byte byte : packed_bytes(tensor, file)) sink = sink + std::to_integer<std::uint64_t>(byte);
+    for (std::int64_t matrix = 0; matrix < tensor.matrices; ++matrix) {
+      for (const std::byte byte : packed_bytes(tensor, matrix, file))
+        sink = sink + std::to_integer<std::uint64_t>(byte);
+    }
   }
   std::vector<StoredTensor> tensors = {{.name = std::string(kPackedPart), .data = file}};
   const auto part = take_packed_part(tensors, "fuzz");

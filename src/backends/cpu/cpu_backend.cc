@@ -29,13 +29,15 @@ Status check_symbols(const Graph& graph, const std::vector<graph::SymbolBound>& 
   return {};
 }
 
-// The weights that the pack pass gave a layout.
-void append_weights_to_pack(const Graph& graph, std::vector<Tensor>& weights) {
+// The weights that the pack pass gave a layout, those of a node together.
+void append_weights_to_pack(const Graph& graph, std::vector<PackGroup>& groups) {
   for (const graph::Node& node : graph.nodes) {
+    PackGroup group;
     graph::for_each_weight(node, [&](graph::ValueId id) {
       const graph::Value& value = graph.value(id);
-      if (value.is_constant() && !value.layout.empty()) weights.push_back(value.constant);
+      if (value.is_constant() && !value.layout.empty()) group.push_back(value.constant);
     });
+    if (!group.empty()) groups.push_back(std::move(group));
   }
 }
 
@@ -116,9 +118,9 @@ std::int64_t CpuBackend::scratch_bytes(const graph::Node& node, const Graph& gra
 }
 
 Status CpuBackend::pack(std::span<const Graph> graphs) {
-  std::vector<Tensor> weights;
-  for (const Graph& graph : graphs) append_weights_to_pack(graph, weights);
-  return weights_->pack(weights);
+  std::vector<PackGroup> groups;
+  for (const Graph& graph : graphs) append_weights_to_pack(graph, groups);
+  return weights_->pack(groups);
 }
 
 Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {

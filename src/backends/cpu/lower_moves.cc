@@ -1,6 +1,7 @@
 // What only moves or looks up elements: bytes are copied, whatever the element type.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -14,12 +15,19 @@ namespace {
 
 std::int64_t element_bytes(DType plain) { return info(plain).block_bytes; }
 
+// Whether all rows are stored, in whichever places.
+bool lies_in_pieces(const Tensor& table) {
+  if (table.reader()) return false;
+  return std::ranges::all_of(table.parts(), lies_in_pieces);
+}
+
 // y[t] = table[ids[t]], decoded from the table's own rows.
 class EmbeddingInstruction : public Instruction {
  public:
   Operand ids, table, y;
   DType dtype = DType::kF32;
   RowOrder order;  // of a constant table
+  Tensor pieces;   // of one that lies in several places; else not ok()
   Size tokens, vocab, cols;
 
   Status run(const Run& run) const override {
@@ -36,7 +44,8 @@ class EmbeddingInstruction : public Instruction {
     run.parallel(n, row_grain(n_cols), [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t t = first; t < last; ++t) {
         const std::int64_t row = order ? (*order)[static_cast<std::size_t>(id[t])] : id[t];
-        decode(run.read(table) + row * stride, run.out(y) + t * n_cols, n_cols);
+        const std::byte* from = pieces.ok() ? pieces.row(id[t]) : run.read(table) + row * stride;
+        decode(from, run.out(y) + t * n_cols, n_cols);
       }
     });
     return {};
@@ -240,9 +249,14 @@ Status lower(Lowering& to, const Node& node, const ops::Embedding&) {
   auto instruction = std::make_unique<EmbeddingInstruction>();
   instruction->ids = to.operand(node.inputs[0]);
   // A table is read where it lies, whatever its order and alignment: it may be most of the file.
-  instruction->table = table.is_constant() ? Operand{Operand::Place::kConstant, 0, table.constant.bytes().data()}
-                                           : to.operand(node.inputs[1]);
-  instruction->order = table.constant.row_order();
+  if (table.is_constant() && !table.constant.bytes().empty()) {
+    instruction->table = {Operand::Place::kConstant, 0, table.constant.bytes().data()};
+    instruction->order = table.constant.row_order();
+  } else if (table.is_constant() && lies_in_pieces(table.constant)) {
+    instruction->pieces = table.constant;
+  } else {
+    instruction->table = to.operand(node.inputs[1]);
+  }
   instruction->dtype = table.type.dtype;
   instruction->y = to.operand(node.outputs[0]);
   instruction->tokens = to.elements(node.inputs[0]);

@@ -6,7 +6,7 @@
 #include "backends/cpu/lower_ops.h"
 #include "base/error.h"
 #include "base/try.h"
-#include "quant/codec.h"
+#include "ops/executor.h"
 
 namespace galago::cpu {
 namespace {
@@ -124,16 +124,9 @@ Picture picture_of(const Shape& shape) { return {shape.dim(0).bound(), shape.dim
 Tensor as_floats(const Tensor& tensor) {
   Tensor out = Tensor::zeros(tensor.shape());
   const std::int64_t cols = tensor.size(-1), rows = tensor.shape().max_rows().value_or(0);
-  const std::int64_t inner = tensor.size(0) > 0 ? rows / tensor.size(0) : 0;
-  const auto stride =
-      static_cast<std::int64_t>(row_bytes(tensor.dtype(), static_cast<std::uint64_t>(cols)).value_or(0));
   auto* to = reinterpret_cast<float*>(out.mutable_bytes().data());
-  for (std::int64_t row = 0; out.ok() && row < rows; ++row) {
-    const std::int64_t outer = row / inner;
-    const std::int64_t stored = tensor.row_order() ? (*tensor.row_order())[static_cast<std::size_t>(outer)] : outer;
-    quant::codec(tensor.dtype())
-        .decode_row(tensor.bytes().data() + (stored * inner + row % inner) * stride, to + row * cols, cols);
-  }
+  const ops::TensorView view = ops::view_of(tensor);
+  for (std::int64_t row = 0; out.ok() && row < rows; ++row) view.decode_row(row, to + row * cols);
   return out;
 }
 

@@ -116,6 +116,35 @@ TEST(MoeProgram, OneExpertIsADenseNetwork) {
   }
 }
 
+// Experts that are tensors of their own, and a table in two pieces.
+TEST(MoeProgram, ReadsExpertsAndTablesWhereTheyLie) {
+  const Mixture whole(DType::kQ4_0);
+  Mixture apart = whole;
+  for (Tensor* stack : {&apart.gate, &apart.up, &apart.down}) {
+    std::vector<Tensor> experts;
+    for (std::int64_t i = 0; i < kExperts; ++i) {
+      experts.push_back(stack->slice(i, 1).with_shape({stack->size(1), stack->size(2)}));
+    }
+    *stack = Tensor::stacked(std::move(experts));
+  }
+  const Tensor table = ops::random_weight(DType::kQ8_0, {9, kHidden}, 6);
+  const Tensor pieces = Tensor::concatenated({table.slice(0, 4), table.slice(4, 5)});
+  const std::int32_t ids[] = {8, 0, 3, 4, 8};
+  const auto run = [&](const Mixture& mixture, const Tensor& rows, graph::Precision precision) {
+    const Source source{
+        .inputs = {{"ids", {DType::kI32, {5}}}},
+        .function = [&](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+          const Tensor x = embedding(in["ids"], rows);
+          return {{"y", ops::moe(x, linear(x, mixture.router), mixture.gate, mixture.up, mixture.down, mixture.op)}};
+        }};
+    const Compiled compiled = compile(source, {.precision = precision});
+    return compiled.run({Tensor::from(ids, {5})}, {}, nullptr, 2).value()[0];
+  };
+  for (const auto precision : {graph::Precision::kExact, graph::Precision::kFast}) {
+    EXPECT_EQ(run(apart, pieces, precision), run(whole, table, precision));
+  }
+}
+
 TEST(MoeProgram, DoesNotDependOnWhatTheArenaHeld) {
   const Mixture mixture(DType::kQ4_0);
   const Compiled compiled = compile(mixture.source(), {.precision = graph::Precision::kFast});
@@ -139,7 +168,7 @@ TEST(MoeProgram, PacksEveryMatrixFromATileOn) {
   const Tensor stack = ops::random_weight(DType::kQ8_0, {3, 33, 32}, 1);
   std::uint64_t released = 0;
   WeightStore store(1, {}, [&](std::span<const std::byte> bytes) { released += bytes.size(); }, nullptr);
-  ASSERT_TRUE(store.pack(std::array{stack, stack}).ok());
+  ASSERT_TRUE(store.pack(std::array{PackGroup{stack, stack}}).ok());
   EXPECT_EQ(store.packed_bytes(), 3 * packed_bytes(DType::kQ8_0, 33, 32));
   EXPECT_EQ(released, stack.bytes().size());
   std::vector<std::byte> one(packed_bytes(DType::kQ8_0, 33, 32));

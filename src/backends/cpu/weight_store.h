@@ -22,6 +22,9 @@ using PackProgress = std::function<void(std::uint64_t done, std::uint64_t total)
 // mapped file. Called from any thread, with spans of any origin.
 using ReleaseSource = std::function<void(std::span<const std::byte>)>;
 
+// The weights that one node of a program reads, which a storage keeps side by side.
+using PackGroup = std::vector<Tensor>;
+
 class WeightStore {
  public:
   // `storage` may be null: weights are then packed into memory.
@@ -34,7 +37,7 @@ class WeightStore {
   // Makes packed weights of those of the matrices, or stacks of them (experts, rows, cols), that are not packed yet: as
   // the storage keeps them, else packed in slices and in parallel into the storage, or into memory. Matrices whose type
   // has no tile layout are skipped. Each matrix of a stack begins with a tile of its own.
-  Status pack(std::span<const Tensor> matrices);
+  Status pack(std::span<const PackGroup> groups);
 
   // A (rows, cols) matrix, or one of a stack, as the kernels read it: packed, or its own rows when it was not packed.
   // `matrix` must outlive the view in the latter case.
@@ -46,18 +49,18 @@ class WeightStore {
   // Keeps the tensor, so that the address of its data names it for good.
   struct Entry {
     Tensor matrix;
-    Bytes tiles;
+    PackedPlace place;
     Arena memory;  // of the tiles, unless the storage has them
   };
-  // Takes the bytes [offset, offset + packed.size()) of one packed matrix.
+  // Takes the bytes [offset, offset + packed.size()) of one request.
   using Emit = FunctionRef<Status(std::uint64_t offset, Bytes packed)>;
 
   const Entry* find(const Tensor& matrix) const;
-  std::vector<PackRequest> missing(std::span<const Tensor> matrices) const;
-  void add(const Tensor& matrix, Bytes tiles, Arena memory);
+  std::vector<PackRequest> missing(std::span<const PackGroup> groups) const;
+  void add(const PackRequest& request, PackedPlace place, Arena memory);
   Status pack_stored(std::vector<PackRequest>& requests);
   Status pack_into_memory(std::span<const PackRequest> requests);
-  Result<std::vector<Bytes>> pack_into_storage(std::span<const PackRequest> requests) const;
+  Result<std::vector<PackedPlace>> pack_into_storage(std::span<const PackRequest> requests) const;
   // Packs slice by slice: to where `place` says (null: into scratch of each thread), then to `emit`.
   Status pack_slices(const Tensor& matrix, std::byte* place, Emit emit) const;
   void release_rows(const Tensor& matrix, std::int64_t first_row, std::int64_t last_row) const;
