@@ -219,7 +219,7 @@ int chat(ChatArguments& arguments) {
   if (!arguments.place.empty()) arguments.model.model = arguments.place;
   const Status checked = check_utf8(arguments.generation.system, "--system");
   if (!checked.ok()) return fail(checked.error());
-  const Result<Model> model = open_model(arguments.model);
+  const Result<Model> model = open_model(arguments.model, arguments.generation.context);
   if (!model.ok()) return fail(model.error());
   return Chat(*model, arguments).talk();
 }

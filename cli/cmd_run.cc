@@ -63,7 +63,7 @@ Result<int> answer(const RunArguments& arguments, const std::string& prompt_argu
   GALAGO_CHECK(check_images(arguments.images));
 
   const Clock::time_point begin = Clock::now();
-  GALAGO_TRY(const Model model, open_model(arguments.model));
+  GALAGO_TRY(const Model model, open_model(arguments.model, arguments.generation.context));
   const double load_seconds = seconds_since(begin);
 
   Session session(model, session_options(arguments.generation));

@@ -145,13 +145,14 @@ GenerateOptions generate_options(const GenerationArguments& arguments) {
   return options;
 }
 
-Result<Model> open_model(const ModelArguments& arguments) {
+Result<Model> open_model(const ModelArguments& arguments, int context) {
   ProgressBar bar;
   ModelOptions options;
   options.precision = arguments.precision == "exact" ? Precision::kExact : Precision::kFast;
   options.n_threads = arguments.threads;
   options.pack_cache.enabled = !arguments.no_pack_cache;
   options.kv = arguments.kv;
+  options.context = context;
   options.progress = [&bar](const LoadProgress& progress) {
     bar.update(progress.stage, progress.done_bytes, progress.total_bytes);
   };

@@ -43,6 +43,6 @@ SessionOptions session_options(const GenerationArguments& arguments);
 GenerateOptions generate_options(const GenerationArguments& arguments);
 
 // Opens the model, with a progress bar where that takes long.
-Result<Model> open_model(const ModelArguments& arguments);
+Result<Model> open_model(const ModelArguments& arguments, int context = 0);
 
 }  // namespace galago::cli

@@ -194,7 +194,4 @@ class Conv2d : public Module {
   Options options_;
 };
 
-// The activation that a config names (hidden_act); failed for an unknown name.
-Tensor activation(std::string_view hidden_act, const Tensor& x);
-
 }  // namespace galago::nn

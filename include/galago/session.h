@@ -51,6 +51,10 @@ struct ModelOptions {
   std::optional<KvType> kv{};                           // of its sessions; unset: f16 when fast, f32 when exact
   std::function<void(const LoadProgress&)> progress{};  // called from the opening thread
   PackCacheOptions pack_cache{};
+  // Tokens of the longest sequence that will be run; 0: what the model was trained for. It matters for models whose
+  // rope scaling depends on the length (LongRoPE, dynamic NTK) alone: they turn all positions as sequences of this
+  // length want it, so declare a short one where short ones are what you have.
+  int context = 0;
 };
 
 struct ModelDescription {

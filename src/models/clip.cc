@@ -221,21 +221,20 @@ Result<std::vector<graph::NamedTensor>> Clip::encode(const EncodeRequest& reques
 }
 
 Result<std::unique_ptr<Model>> build_clip(const ModelSource& source) {
-  const std::string where = source.description();
+  constexpr std::int64_t kMost = 1 << 24;
+  const ConfigReader reader(source.config, source.description());
   const Json empty = Json::object();
-  const Json* text = find(source.config, "text_config");
-  const Json* vision = find(source.config, "vision_config");
+  const ConfigReader defaults(empty, reader.source());
+  GALAGO_TRY(const std::optional<ConfigReader> given_text, reader.optional_object("text_config"));
+  GALAGO_TRY(const std::optional<ConfigReader> vision, reader.optional_object("vision_config"));
+  const ConfigReader& text = given_text ? *given_text : defaults;
   ClipConfig config;
-  GALAGO_TRY(config.vision, vision_config(vision != nullptr ? *vision : empty, where + " (vision_config)"));
-  GALAGO_TRY(config.text, text_encoder_config(text != nullptr ? *text : empty, where + " (text_config)"));
-  GALAGO_TRY(config.vocab_size, get_int(text != nullptr ? *text : empty, "vocab_size", 49408, where));
-  GALAGO_TRY(config.max_positions, get_int(text != nullptr ? *text : empty, "max_position_embeddings", 77, where));
-  GALAGO_TRY(config.eos, get_int(text != nullptr ? *text : empty, "eos_token_id", 49407, where));
-  GALAGO_TRY(config.projection_dim, get_int(source.config, "projection_dim", 512, where));
-  for (const std::int64_t size : {config.vocab_size, config.max_positions, config.projection_dim}) {
-    if (size >= 1 && size <= (1 << 24)) continue;
-    return error(ErrorCode::kCorrupt, "{}: vocab_size, max_position_embeddings or projection_dim is {}", where, size);
-  }
+  GALAGO_TRY(config.vision, vision_config(vision ? *vision : defaults));
+  GALAGO_TRY(config.text, text_encoder_config(text));
+  GALAGO_TRY(config.vocab_size, text.size("vocab_size", 49408, kMost));
+  GALAGO_TRY(config.max_positions, text.size("max_position_embeddings", 77, kMost));
+  GALAGO_TRY(config.eos, text.integer("eos_token_id", 49407, 0, kMost));
+  GALAGO_TRY(config.projection_dim, reader.size("projection_dim", 512, kMost));
   GALAGO_TRY(config.pixels, image_processor_of(source, config.vision.image_size));
   auto model = std::make_unique<Clip>(config);
   GALAGO_CHECK(model->load(*source.weights));

@@ -7,7 +7,7 @@ namespace galago::models {
 namespace {
 
 Result<std::unique_ptr<Model>> build_llama(const ModelSource& source) {
-  GALAGO_TRY(const nn::DecoderConfig config, decoder_config(source.config, source.description()));
+  GALAGO_TRY(const nn::DecoderConfig config, decoder_config(source));
   return build_decoder("llama", config, *source.weights);
 }
 

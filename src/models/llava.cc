@@ -14,12 +14,12 @@ namespace {
 // linear_1, activation, linear_2
 struct MlpProjector : nn::Module {
   nn::Linear linear_1, linear_2;
-  std::string hidden_act;
-  MlpProjector(std::int64_t in, std::int64_t out, std::string act)
+  nn::Activation activation;
+  MlpProjector(std::int64_t in, std::int64_t out, nn::Activation act)
       : linear_1(add("linear_1", nn::Linear(in, out))),
         linear_2(add("linear_2", nn::Linear(out, out))),
-        hidden_act(act) {}
-  Tensor operator()(const Tensor& x) const { return linear_2(nn::activation(hidden_act, linear_1(x))); }
+        activation(act) {}
+  Tensor operator()(const Tensor& x) const { return linear_2(nn::activate(activation, linear_1(x))); }
 };
 
 // mm_projector as a torch Sequential: "0" alone, or "0", gelu, "2", gelu, "4", ...
@@ -40,7 +40,7 @@ struct HfLlava : nn::Module {
   nn::CausalLm language_model;
   nn::VisionTransformer vision_model;
   MlpProjector projector;
-  HfLlava(const VisionLanguageConfig& config, const std::string& act)
+  HfLlava(const VisionLanguageConfig& config, nn::Activation act)
       : language_model(add("language_model", nn::CausalLm(config.decoder))),
         vision_model(add("vision_tower.vision_model", nn::VisionTransformer(config.vision))),
         projector(add("multi_modal_projector",
@@ -59,40 +59,28 @@ struct OriginalLlava : nn::Module {
 };
 
 Result<VisionLanguageConfig> hf_config(const ModelSource& source) {
-  const std::string where = source.description();
-  const Json* text = find(source.config, "text_config");
-  const Json* vision = find(source.config, "vision_config");
-  if (text == nullptr || vision == nullptr) {
-    return error(ErrorCode::kCorrupt, "{}: the configuration lacks \"text_config\" or \"vision_config\"", where);
-  }
-  Json text_config = *text;
+  const ConfigReader reader(source.config, source.description());
+  GALAGO_TRY(const ConfigReader text, reader.object("text_config"));
+  GALAGO_TRY(const ConfigReader vision, reader.object("vision_config"));
   // Published configs leave out what the class LlamaConfig has by default.
-  const std::pair<const char*, int> defaults[] = {{"vocab_size", 32000},
-                                                  {"hidden_size", 4096},
-                                                  {"intermediate_size", 11008},
-                                                  {"num_hidden_layers", 32},
-                                                  {"num_attention_heads", 32}};
-  for (const auto& [key, value] : defaults) {
-    if (find(text_config, key) == nullptr) text_config[key] = value;
-  }
+  const Json text_config = with_defaults(text.json(), {{"vocab_size", 32000},
+                                                       {"hidden_size", 4096},
+                                                       {"intermediate_size", 11008},
+                                                       {"num_hidden_layers", 32},
+                                                       {"num_attention_heads", 32}});
   VisionLanguageConfig config;
-  GALAGO_TRY(config.decoder, decoder_config(text_config, where + " (text_config)"));
-  GALAGO_TRY(config.decoder.tie_word_embeddings, get_bool(source.config, "tie_word_embeddings", false, where));
-  GALAGO_TRY(config.vision, vision_config(*vision, where + " (vision_config)"));
-  GALAGO_TRY(const std::int64_t layer, get_int(source.config, "vision_feature_layer", -2, where));
-  if (layer < -config.vision.encoder.n_layers - 1 || layer > config.vision.encoder.n_layers) {
-    return error(ErrorCode::kCorrupt, "{}: \"vision_feature_layer\" is {}; the tower has {} layers", where, layer,
-                 config.vision.encoder.n_layers);
-  }
-  config.feature_layer = static_cast<int>(layer);
-  GALAGO_TRY(const std::string select, get_string(source.config, "vision_feature_select_strategy", "default", where));
-  config.keeps_class_token = select == "full";
+  GALAGO_TRY(config.decoder, decoder_config(ConfigReader(text_config, text.source()), source.sequence_length));
+  GALAGO_TRY(config.decoder.tie_word_embeddings, reader.boolean("tie_word_embeddings", false));
+  GALAGO_TRY(config.vision, vision_config(vision));
+  GALAGO_TRY(config.feature_layer, feature_layer(reader, "vision_feature_layer", config.vision));
+  GALAGO_TRY(config.keeps_class_token, keeps_class_token(reader, "vision_feature_select_strategy", "default", "full"));
   config.rows_per_image = config.vision.n_patches() + (config.keeps_class_token ? 1 : 0);
   GALAGO_TRY(config.pixels, image_processor_of(source, config.vision.image_size));
-  GALAGO_TRY(const std::int64_t old_token, get_int(source.config, "image_token_index", 32000, where));
-  GALAGO_TRY(const std::int64_t token, get_int(source.config, "image_token_id", old_token, where));
-  if (token < 0 || token >= config.decoder.vocab_size) {
-    return error(ErrorCode::kCorrupt, "{}: the image token {} is outside the vocabulary of {}", where, token,
+  const std::int64_t last_token = config.decoder.vocab_size - 1;
+  GALAGO_TRY(const std::int64_t old_token, reader.integer("image_token_index", 32000, 0, last_token));
+  GALAGO_TRY(const std::int64_t token, reader.integer("image_token_id", old_token, 0, last_token));
+  if (token > last_token) {
+    return error(ErrorCode::kCorrupt, "{}: the image token {} is outside the vocabulary of {}", reader.source(), token,
                  config.decoder.vocab_size);
   }
   config.image_token = static_cast<text::TokenId>(token);
@@ -113,23 +101,23 @@ Result<int> projector_depth(const std::string& type, std::string_view where) {
 template <class Root>
 Result<std::unique_ptr<Model>> finish(std::string architecture, const VisionLanguageConfig& config, const Root& root,
                                       const nn::WeightSource& weights) {
-  auto model = std::make_unique<VisionLanguageModel>(std::move(architecture), config, root, root.language_model,
-                                                     root.vision_model, root.projector);
+  auto model = std::make_unique<VisionLanguageModel>(std::move(architecture), config, root,
+                                                     parts_of(root.language_model), root.vision_model, root.projector);
   GALAGO_CHECK(model->load(weights));
   return std::unique_ptr<Model>(std::move(model));
 }
 
 Result<std::unique_ptr<Model>> build_llava(const ModelSource& source) {
-  const std::string where = source.description();
-  GALAGO_TRY(const std::string model_type, get_string(source.config, "model_type", "llava", where));
+  const ConfigReader reader(source.config, source.description());
+  GALAGO_TRY(const std::string model_type, reader.string("model_type", "llava"));
   if (model_type == "llava") {
     GALAGO_TRY(const VisionLanguageConfig config, hf_config(source));
-    GALAGO_TRY(const std::string act, get_string(source.config, "projector_hidden_act", "gelu", where));
+    GALAGO_TRY(const nn::Activation act, reader.activation("projector_hidden_act", "gelu"));
     return finish("llava", config, HfLlava(config, act), *source.weights);
   }
   GALAGO_TRY(const VisionLanguageConfig config, mm_config(source));
-  GALAGO_TRY(const std::string type, get_string(source.config, "mm_projector_type", "linear", where));
-  GALAGO_TRY(const int depth, projector_depth(type, where));
+  GALAGO_TRY(const std::string type, reader.string("mm_projector_type", "linear"));
+  GALAGO_TRY(const int depth, projector_depth(type, reader.source()));
   return finish("llava", config, OriginalLlava(config, depth, type != "linear"), *source.weights);
 }
 

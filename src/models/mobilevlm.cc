@@ -56,21 +56,21 @@ struct MobileVlm : nn::Module {
 };
 
 Result<std::unique_ptr<Model>> build_mobilevlm(const ModelSource& source) {
-  const std::string where = source.description();
+  const ConfigReader reader(source.config, source.description());
   GALAGO_TRY(VisionLanguageConfig config, mm_config(source));
-  GALAGO_TRY(const std::string type, get_string(source.config, "mm_projector_type", "", where));
+  GALAGO_TRY(const std::string type, reader.string("mm_projector_type", ""));
   if (type != "ldpnetv2") {
     return error(ErrorCode::kUnsupported, "{}: the projector \"{}\" (mm_projector_type) is not supported; ldpnetv2 is",
-                 where, type);
+                 reader.source(), type);
   }
   if (config.keeps_class_token) {
     return error(ErrorCode::kUnsupported,
-                 "{}: LDPv2 takes patches alone, and mm_vision_select_feature asks for cls_patch", where);
+                 "{}: LDPv2 takes patches alone, and mm_vision_select_feature asks for cls_patch", reader.source());
   }
   config.rows_per_image = kPooledSide * kPooledSide;
   const MobileVlm root(config);
-  auto model = std::make_unique<VisionLanguageModel>("mobilevlm", config, root, root.language_model, root.vision_model,
-                                                     root.projector);
+  auto model = std::make_unique<VisionLanguageModel>("mobilevlm", config, root, parts_of(root.language_model),
+                                                     root.vision_model, root.projector);
   GALAGO_CHECK(model->load(*source.weights));
   return std::unique_ptr<Model>(std::move(model));
 }

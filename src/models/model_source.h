@@ -40,6 +40,7 @@ struct ModelSource {
   std::shared_ptr<const formats::Checkpoint> checkpoint;
   Json config;  // of GGUF files: what the architecture makes of the metadata
   std::unique_ptr<nn::WeightSource> weights;
+  std::int64_t sequence_length = 0;  // the longest sequence that will be run; 0: what the model was trained for
 
   std::string description() const { return weights->description(); }
 };

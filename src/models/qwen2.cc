@@ -1,15 +1,18 @@
 // Qwen1.5, Qwen2 and Qwen2.5: a llama with biases on queries, keys and values.
 #include "base/try.h"
 #include "models/decoder_model.h"
+#include "models/layer_types.h"
 #include "models/registry.h"
 
 namespace galago::models {
 namespace {
 
 Result<std::unique_ptr<Model>> build_qwen2(const ModelSource& source) {
-  GALAGO_TRY(nn::DecoderConfig config, decoder_config(source.config, source.description()));
-  config.attention.qkv_bias = true;
-  GALAGO_TRY(config.windows, sliding_windows(source.config, config.n_layers, source.description()));
+  GALAGO_TRY(nn::DecoderConfig config, decoder_config(source));
+  nn::set_biases(config.attention, /*qkv=*/true, config.attention.o_bias);
+  const ConfigReader reader(source.config, source.description());
+  GALAGO_TRY(const std::vector<int> windows, qwen_windows(reader, config.n_layers));
+  nn::set_windows(config, windows);
   return build_decoder("qwen2", config, *source.weights);
 }
 

@@ -41,11 +41,12 @@ std::span<const Architecture* const> architectures() {
   return kAll;
 }
 
-Result<std::unique_ptr<Model>> build_model(std::shared_ptr<const formats::Checkpoint> checkpoint) {
+Result<std::unique_ptr<Model>> build_model(std::shared_ptr<const formats::Checkpoint> checkpoint,
+                                           std::int64_t sequence_length) {
   const bool gguf = checkpoint->format() == formats::ContainerFormat::kGguf;
   for (const Architecture* architecture : architectures()) {
     if (!contains(gguf ? architecture->gguf_names : architecture->model_types, checkpoint->architecture())) continue;
-    ModelSource source{.checkpoint = checkpoint, .config = checkpoint->config()};
+    ModelSource source{.checkpoint = checkpoint, .config = checkpoint->config(), .sequence_length = sequence_length};
     if (gguf) {
       GgufKeys keys(*checkpoint);
       GALAGO_TRY(source.config, architecture->gguf_config(keys));

@@ -28,7 +28,9 @@ struct Architecture {
 // Every architecture that is built in.
 std::span<const Architecture* const> architectures();
 
-// Builds the model of a checkpoint. An unknown architecture is an error that lists the known ones.
-Result<std::unique_ptr<Model>> build_model(std::shared_ptr<const formats::Checkpoint> checkpoint);
+// Builds the model of a checkpoint. An unknown architecture is an error that lists the known ones. `sequence_length` as
+// of ModelSource: rope's frequencies may depend on it (nn/rotary.h).
+Result<std::unique_ptr<Model>> build_model(std::shared_ptr<const formats::Checkpoint> checkpoint,
+                                           std::int64_t sequence_length = 0);
 
 }  // namespace galago::models

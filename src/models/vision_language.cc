@@ -61,36 +61,44 @@ Result<media::ImageProcessorConfig> image_processor_of(const ModelSource& source
   return media::ImageProcessorConfig{.size = {.shortest_edge = image_size}, .crop_size = {image_size, image_size}};
 }
 
+Result<int> feature_layer(const ConfigReader& reader, std::string_view key, const nn::VisionConfig& vision) {
+  const int n_layers = vision.encoder.n_layers;
+  GALAGO_TRY(const std::int64_t layer, reader.integer(key, -2, -n_layers - 1, n_layers));
+  return static_cast<int>(layer);
+}
+
+Result<bool> keeps_class_token(const ConfigReader& reader, std::string_view key, std::string_view patches,
+                               std::string_view all) {
+  GALAGO_TRY(const std::string chosen, reader.string(key, patches));
+  if (chosen == patches || chosen == all) return chosen == all;
+  return error(ErrorCode::kUnsupported, "{}: \"{}\" is \"{}\"; {} and {} are known here", reader.source(), key, chosen,
+               patches, all);
+}
+
 Result<VisionLanguageConfig> mm_config(const ModelSource& source) {
-  const std::string where = source.description();
+  const ConfigReader reader(source.config, source.description());
   VisionLanguageConfig config;
-  GALAGO_TRY(config.decoder, decoder_config(source.config, where));
+  GALAGO_TRY(config.decoder, decoder_config(source));
   GALAGO_TRY(const Json tower, tower_config(source));
-  GALAGO_TRY(config.vision, vision_config(tower, where + "/vision_tower"));
-  GALAGO_TRY(const std::int64_t layer, get_int(source.config, "mm_vision_select_layer", -2, where));
-  if (layer < -config.vision.encoder.n_layers - 1 || layer > config.vision.encoder.n_layers) {
-    return error(ErrorCode::kCorrupt, "{}: \"mm_vision_select_layer\" is {}; the tower has {} layers", where, layer,
-                 config.vision.encoder.n_layers);
-  }
-  config.feature_layer = static_cast<int>(layer);
-  GALAGO_TRY(const std::string feature, get_string(source.config, "mm_vision_select_feature", "patch", where));
-  config.keeps_class_token = feature == "cls_patch";
+  GALAGO_TRY(config.vision, vision_config(ConfigReader(tower, reader.source() + "/vision_tower")));
+  GALAGO_TRY(config.feature_layer, feature_layer(reader, "mm_vision_select_layer", config.vision));
+  GALAGO_TRY(config.keeps_class_token, keeps_class_token(reader, "mm_vision_select_feature", "patch", "cls_patch"));
   config.rows_per_image = config.vision.n_patches() + (config.keeps_class_token ? 1 : 0);
-  GALAGO_TRY(const std::string aspect, get_string(source.config, "image_aspect_ratio", "square", where));
+  GALAGO_TRY(const std::string aspect, reader.string("image_aspect_ratio", "square"));
   config.pad_to_square = aspect == "pad";
   if (aspect == "anyres") {
     return error(ErrorCode::kUnsupported,
-                 "{}: \"image_aspect_ratio\" is \"anyres\" (LLaVA-NeXT), which is not supported", where);
+                 "{}: \"image_aspect_ratio\" is \"anyres\" (LLaVA-NeXT), which is not supported", reader.source());
   }
   GALAGO_TRY(config.pixels, image_processor_of(source, config.vision.image_size));
   return config;
 }
 
 VisionLanguageModel::VisionLanguageModel(std::string architecture, VisionLanguageConfig config, nn::Module root,
-                                         nn::CausalLm lm, nn::VisionTransformer tower, Projector projector)
+                                         DecoderParts parts, nn::VisionTransformer tower, Projector projector)
     : config_(config),
       root_(std::move(root)),
-      lm_(std::move(lm)),
+      parts_(std::move(parts)),
       tower_(std::move(tower)),
       projector_(std::move(projector)),
       processor_(std::move(config)) {
@@ -99,7 +107,7 @@ VisionLanguageModel::VisionLanguageModel(std::string architecture, VisionLanguag
 }
 
 std::vector<Entry> VisionLanguageModel::entries(const EntryLimits& limits) const {
-  std::vector<Entry> entries = decoder_entries(lm_, info_, limits, /*takes_media=*/true);
+  std::vector<Entry> entries = decoder_entries(parts_, info_, limits, {.takes_media = true});
   const nn::VisionConfig& vision = config_.vision;
   Entry encode{.name = "encode_image",
                .inputs = {{"pixels", {DType::kF32, {vision.channels, vision.image_size, vision.image_size}}}}};

@@ -57,8 +57,8 @@ class SpliceProcessor : public Processor {
 
 class VisionLanguageModel : public Model {
  public:
-  // `root` is the tree of modules to load and print; `lm`, `tower` and `projector` are handles into it.
-  VisionLanguageModel(std::string architecture, VisionLanguageConfig config, nn::Module root, nn::CausalLm lm,
+  // `root` is the tree of modules to load and print; `parts`, `tower` and `projector` are handles into it.
+  VisionLanguageModel(std::string architecture, VisionLanguageConfig config, nn::Module root, DecoderParts parts,
                       nn::VisionTransformer tower, Projector projector);
   Status load(const nn::WeightSource& weights) { return root_.load(weights); }
   const nn::Module& module() const override { return root_; }
@@ -69,7 +69,7 @@ class VisionLanguageModel : public Model {
  private:
   VisionLanguageConfig config_;
   nn::Module root_;
-  nn::CausalLm lm_;
+  DecoderParts parts_;
   nn::VisionTransformer tower_;
   Projector projector_;
   SpliceProcessor processor_;
@@ -77,6 +77,12 @@ class VisionLanguageModel : public Model {
 
 // The preprocessor's configuration of the checkpoint (or of its vision_tower/); CLIP's at the tower's size without one.
 Result<media::ImageProcessorConfig> image_processor_of(const ModelSource& source, int image_size);
+
+// Which of the tower's hidden states the projector takes, and whether with the row of the class token: under the keys
+// and by the words of the respective original.
+Result<int> feature_layer(const ConfigReader& reader, std::string_view key, const nn::VisionConfig& vision);
+Result<bool> keeps_class_token(const ConfigReader& reader, std::string_view key, std::string_view patches,
+                               std::string_view all);
 
 // Reads the keys of the original LLaVA code ("mm_..."): decoder, tower (vision_tower/config.json), preprocessing.
 Result<VisionLanguageConfig> mm_config(const ModelSource& source);

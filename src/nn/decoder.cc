@@ -5,47 +5,63 @@
 namespace galago::nn {
 namespace {
 
-AttentionConfig attention_of(const DecoderConfig& config, int layer) {
-  AttentionConfig attention = config.attention;
-  if (!config.windows.empty()) attention.window = config.windows[static_cast<std::size_t>(layer)];
-  return attention;
-}
-
-std::vector<DecoderLayer> make_layers(const DecoderConfig& config) {
-  const Rotary rotary(config.rope);
-  std::vector<DecoderLayer> layers;
-  for (int i = 0; i < config.n_layers; ++i) layers.emplace_back(config, i, rotary);
-  return layers;
-}
+Tensor scaled(const Tensor& x, float factor) { return factor == 1.0f ? x : scale(x, factor); }
 
 }  // namespace
 
-GatedMlp::GatedMlp(std::int64_t hidden_size, std::int64_t intermediate_size, std::string hidden_act, bool bias)
-    : gate_proj_(add("gate_proj", Linear(hidden_size, intermediate_size, bias))),
-      up_proj_(add("up_proj", Linear(hidden_size, intermediate_size, bias))),
-      down_proj_(add("down_proj", Linear(intermediate_size, hidden_size, bias))),
-      hidden_act_(std::move(hidden_act)) {}
-
-Tensor GatedMlp::operator()(const Tensor& x) const {
-  const Tensor gate = activation(hidden_act_, gate_proj_(x));
-  return down_proj_(gate * up_proj_(x));
+const AttentionConfig& DecoderConfig::attention_of(int layer) const {
+  return layer_attention.empty() ? attention : layer_attention[static_cast<std::size_t>(layer)];
 }
 
-DecoderLayer::DecoderLayer(const DecoderConfig& config, int index, const Rotary& rotary)
-    : input_layernorm_(add("input_layernorm", RmsNorm(config.hidden_size, config.norm_eps))),
-      post_attention_layernorm_(add("post_attention_layernorm", RmsNorm(config.hidden_size, config.norm_eps))),
-      self_attn_(add("self_attn", Attention(attention_of(config, index), rotary))),
-      mlp_(add("mlp", GatedMlp(config.hidden_size, config.intermediate_size, config.hidden_act, config.mlp_bias))) {}
+std::int64_t DecoderConfig::intermediate_size_of(int layer) const {
+  return layer_intermediate_size.empty() ? intermediate_size : layer_intermediate_size[static_cast<std::size_t>(layer)];
+}
+
+void set_windows(DecoderConfig& config, const std::vector<int>& windows) {
+  std::vector<AttentionConfig> layers;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    layers.push_back(config.attention_of(static_cast<int>(i)));
+    layers.back().window = windows[i];
+  }
+  config.layer_attention = std::move(layers);
+}
+
+DecoderLayer::DecoderLayer(const DecoderConfig& config, const Attention& attention)
+    : parallel_residual_(config.parallel_residual),
+      residual_scale_(config.residual_scale),
+      attention_in_(norm_named(config.norms.attention_in, config)),
+      attention_out_(norm_named(config.norms.attention_out, config)),
+      mlp_in_(norm_named(config.norms.mlp_in, config)),
+      mlp_out_(norm_named(config.norms.mlp_out, config)),
+      self_attn_(add("self_attn", attention)) {}
+
+DecoderLayer::DecoderLayer(const DecoderConfig& config, int index, Rotaries& rotaries)
+    : DecoderLayer(
+          config, Attention(config.attention_of(index), rotaries),
+          GatedMlp(config.hidden_size, config.intermediate_size_of(index), config.activation, config.mlp_bias)) {}
+
+std::optional<Norm> DecoderLayer::norm_named(const std::string& name, const DecoderConfig& config) {
+  if (name.empty()) return std::nullopt;
+  return add(name, Norm(config.norm, config.hidden_size));
+}
 
 Tensor DecoderLayer::operator()(Tensor x, const Step& step) const {
-  x = x + self_attn_(input_layernorm_(x), step);
-  return x + mlp_(post_attention_layernorm_(x));
+  const auto normed = [](const std::optional<Norm>& norm, const Tensor& y) { return norm ? (*norm)(y) : y; };
+  const Tensor read = normed(attention_in_, x);
+  const Tensor attended = scaled(normed(attention_out_, self_attn_(read, step)), residual_scale_);
+  if (parallel_residual_) {
+    const Tensor computed = network_(mlp_in_ ? (*mlp_in_)(x) : read);
+    return x + attended + scaled(normed(mlp_out_, computed), residual_scale_);
+  }
+  x = x + attended;
+  return x + scaled(normed(mlp_out_, network_(normed(mlp_in_, x))), residual_scale_);
 }
 
 Decoder::Decoder(const DecoderConfig& config)
-    : embed_tokens_(add("embed_tokens", Embedding(config.vocab_size, config.hidden_size))),
-      layers_(add_list("layers", make_layers(config))),
-      norm_(add("norm", RmsNorm(config.hidden_size, config.norm_eps))) {}
+    : Decoder(config,
+              [&config, rotaries = Rotaries()](int layer) mutable { return DecoderLayer(config, layer, rotaries); }) {}
+
+Tensor Decoder::embed(const Tensor& ids) const { return scaled(embed_tokens_(ids), embedding_scale_); }
 
 Tensor Decoder::operator()(Tensor x, const Step& step) const {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -55,10 +71,18 @@ Tensor Decoder::operator()(Tensor x, const Step& step) const {
   return x;
 }
 
-CausalLm::CausalLm(const DecoderConfig& config)
-    : model_(add("model", Decoder(config))),
-      lm_head_(add("lm_head", Linear(config.hidden_size, config.vocab_size, /*bias=*/false))) {
+CausalLm::CausalLm(const DecoderConfig& config, const Decoder& decoder)
+    : model_(add("model", decoder)),
+      lm_head_(add("lm_head", Linear(config.hidden_size, config.vocab_size, config.head_bias))),
+      logit_scale_(config.logit_scale),
+      logit_soft_cap_(config.logit_soft_cap) {
   if (config.tie_word_embeddings) lm_head_.tie(model_.embedding_weight());
+}
+
+Tensor CausalLm::logits(const Tensor& x) const {
+  const Tensor logits = scaled(lm_head_(x), logit_scale_);
+  if (logit_soft_cap_ == 0.0f) return logits;
+  return scale(tanh(scale(logits, 1.0f / logit_soft_cap_)), logit_soft_cap_);
 }
 
 }  // namespace galago::nn

@@ -1,6 +1,6 @@
-#include "base/error.h"
+#include <fmt/format.h>
+
 #include "galago/nn.h"
-#include "ops/executor.h"
 
 namespace galago::nn {
 
@@ -31,15 +31,6 @@ Conv2d::Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Options o
   if (options.bias) bias_ = values("bias", {out});
   describe(fmt::format("Conv2d({} -> {}, kernel={}, stride={}, padding={}, groups={})", in, out, kernel, options.stride,
                        options.padding, options.groups));
-}
-
-Tensor activation(std::string_view hidden_act, const Tensor& x) {
-  const auto kind = ops::unary_kind(hidden_act);
-  if (!kind) {
-    return Tensor::failed(
-        error(ErrorCode::kUnsupported, "the activation function \"{}\" (hidden_act) is not known here", hidden_act));
-  }
-  return ops::apply_one(ops::Unary{.kind = *kind}, {x});
 }
 
 }  // namespace galago::nn

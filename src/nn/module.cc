@@ -21,6 +21,8 @@ std::string joined(const std::string& prefix, const std::string& name) {
 }
 
 Tensor random_parameter(const Shape& shape) {
+  // At once, also while a trace runs: the parameter outlives it.
+  const ops::ExecutorScope at_once(ops::reference_executor());
   const double columns = shape.rank() == 0 ? 1.0 : static_cast<double>(shape.dim(-1).bound());
   const Tensor values = Tensor::random(shape, std::hash<std::string>{}(shape.to_string()));
   return shape.rank() < 2 ? values : scale(values, static_cast<float>(1.0 / std::sqrt(std::max(columns, 1.0))));

@@ -1,6 +1,6 @@
 #include "nn/moe.h"
 
-#include "base/error.h"
+#include <fmt/format.h>
 
 namespace galago::nn {
 
@@ -24,17 +24,12 @@ Moe::Moe(const MoeConfig& config)
 }
 
 Tensor Moe::operator()(const Tensor& x) const {
-  const auto kind = ops::unary_kind(config_.hidden_act);
-  if (!kind) {
-    return Tensor::failed(error(ErrorCode::kUnsupported,
-                                "the activation function \"{}\" (hidden_act) is not known here", config_.hidden_act));
-  }
   std::vector<Tensor> more;
   if (config_.selection_bias) more.push_back(selection_bias_);
   if (config_.expert_bias) more.insert(more.end(), {gate_proj_.bias, up_proj_.bias, down_proj_.bias});
   return ops::moe(x, gate_(x), gate_proj_.matrices, up_proj_.matrices, down_proj_.matrices,
                   {.routing = config_.routing,
-                   .activation = *kind,
+                   .activation = config_.activation,
                    .limit = config_.limit,
                    .up_offset = config_.up_offset,
                    .has_selection_bias = config_.selection_bias,

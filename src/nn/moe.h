@@ -1,9 +1,8 @@
 // A mixture of experts: a router and stacked gated networks.
 #pragma once
 
-#include <string>
-
 #include "galago/nn.h"
+#include "nn/activation.h"
 #include "ops/moe.h"
 
 namespace galago::nn {
@@ -13,7 +12,7 @@ struct MoeConfig {
   std::int64_t intermediate_size = 0;  // of one expert
   std::int64_t n_experts = 0;
   ops::ExpertRouting routing;
-  std::string hidden_act = "silu";
+  Activation activation = Activation::kSilu;
   float limit = 0.0f;  // see ops::Moe; so is up_offset
   float up_offset = 0.0f;
   bool router_bias = false;

@@ -21,11 +21,11 @@ EncoderLayer::EncoderLayer(const EncoderConfig& config)
       self_attn_(add("self_attn", EncoderAttention(config.hidden_size, config.n_heads, config.causal))),
       fc1_(add("mlp.fc1", Linear(config.hidden_size, config.intermediate_size))),
       fc2_(add("mlp.fc2", Linear(config.intermediate_size, config.hidden_size))),
-      hidden_act_(config.hidden_act) {}
+      activation_(config.activation) {}
 
 Tensor EncoderLayer::operator()(Tensor x, const Tensor& query_segment, const Tensor& key_segment) const {
   x = x + self_attn_(layer_norm1_(x), query_segment, key_segment);
-  return x + fc2_(activation(hidden_act_, fc1_(layer_norm2_(x))));
+  return x + fc2_(activate(activation_, fc1_(layer_norm2_(x))));
 }
 
 Encoder::Encoder(const EncoderConfig& config) : layers_(add_list("layers", make_layers(config))) {}

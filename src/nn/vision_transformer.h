@@ -1,10 +1,10 @@
 // The pre-norm vision transformer with a class token (ViT, CLIP), and the encoder that text towers share with it.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "galago/nn.h"
+#include "nn/activation.h"
 #include "nn/attention.h"
 
 namespace galago::nn {
@@ -15,7 +15,7 @@ struct EncoderConfig {
   int n_layers = 0;
   int n_heads = 0;
   float norm_eps = 1e-5f;
-  std::string hidden_act = "quick_gelu";
+  Activation activation = Activation::kQuickGelu;
   bool causal = false;
 };
 
@@ -37,7 +37,7 @@ class EncoderLayer : public Module {
   LayerNorm layer_norm1_, layer_norm2_;
   EncoderAttention self_attn_;
   Linear fc1_, fc2_;
-  std::string hidden_act_;
+  Activation activation_;
 };
 
 // "encoder": layers.0, layers.1, ...

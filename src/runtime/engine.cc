@@ -87,7 +87,7 @@ Result<std::shared_ptr<const Engine>> Engine::open(const std::filesystem::path& 
   // The tokenizer is a third of a small model's loading and needs nothing of the model: it is made beside it.
   auto tokenizer =
       begin(engine->n_threads_ > 1, [checkpoint = engine->checkpoint_] { return load_tokenizer(*checkpoint); });
-  GALAGO_TRY(engine->model_, models::build_model(engine->checkpoint_));
+  GALAGO_TRY(engine->model_, models::build_model(engine->checkpoint_, options.context));
   GALAGO_CHECK(engine->compile(options, make_storage));
   GALAGO_CHECK(engine->take_tokenizer(tokenizer.get()));
   GALAGO_TRY(engine->chat_template_, load_chat_template(*engine->checkpoint_, engine->model_->default_chat_template()));

@@ -37,6 +37,13 @@ int prompt_rows(const Expected& expected) {
   return static_cast<int>(std::clamp<std::int64_t>(rows, 1, kMostRows));
 }
 
+// The prompt's rows and the tokens decoded after it.
+int sequence_rows(const Expected& expected) {
+  const formats::StoredTensor* greedy = expected.find("greedy_ids");
+  const std::int64_t decoded = greedy != nullptr && !greedy->shape.empty() ? greedy->shape.back() : 0;
+  return prompt_rows(expected) + static_cast<int>(std::min<std::int64_t>(decoded, kMostRows));
+}
+
 Status check_options(const Expected& expected, const Options& options) {
   if (options.eager && options.precision != Precision::kExact) {
     return error(ErrorCode::kInvalidArgument, "eager execution is exact; leave out --eager or --precision fast");
@@ -102,6 +109,7 @@ Result<Report> verify_model(const std::filesystem::path& checkpoint, const std::
   model_options.precision = options.precision;
   model_options.kv = options.kv;
   model_options.n_threads = options.n_threads;
+  model_options.context = sequence_rows(expected);
   model_options.prefill_chunk = options.chunk > 0 ? options.chunk : prompt_rows(expected);
   GALAGO_TRY(const auto engine, runtime::Engine::open(checkpoint, model_options));
   GALAGO_TRY(const std::optional<MediaFolder> media, MediaFolder::read(checkpoint));
