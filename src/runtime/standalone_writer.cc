@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "formats/gguf_writer.h"
-#include "graph/passes/pack.h"
 #include "graph/pipeline.h"
 #include "models/model.h"
 #include "runtime/greedy.h"
@@ -47,10 +46,9 @@ fs::path beside(const fs::path& path, std::string_view purpose) {
 // Where the data of weights begins whose rows some program reads: embeddings, and all that is not packed.
 Result<std::unordered_set<const void*>> read_as_rows(const Engine& engine) {
   std::unordered_set<const void*> rows;
-  const graph::Backend* const backends[] = {&engine.backend()};
   for (const models::Entry& entry : engine.model().entries(engine.limits())) {
     GALAGO_TRY(graph::Graph graph, models::trace_entry(engine.model(), entry, /*taps=*/false));
-    GALAGO_TRY(graph, graph::run_passes(std::move(graph), backends));
+    GALAGO_TRY(graph, graph::run_passes(std::move(graph), asked(engine.backends())));
     for (const graph::Node& node : graph.nodes) {
       std::vector<graph::ValueId> weights;
       graph::for_each_weight(node, [&weights](graph::ValueId id) { weights.push_back(id); });
