@@ -57,9 +57,10 @@ struct Mixture {
   }
 
   void run(const Tensor& x, const Tensor& logits, std::int64_t first, std::int64_t count, int n_threads) {
-    const std::vector<const std::byte*> inputs = {x.row(first), logits.row(first)};
+    const std::vector<BufferView> inputs = {BufferView({x.row(first), x.bytes().size()}),
+                                            BufferView({logits.row(first), logits.bytes().size()})};
     const std::vector<std::int64_t> symbols = {count};
-    if (!program->run({symbols, inputs, nullptr, arena.bytes(), n_threads}).ok()) std::abort();
+    if (!program->submit({symbols, inputs, nullptr, BufferView(arena.bytes()), n_threads}).ok()) std::abort();
   }
 };
 

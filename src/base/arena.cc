@@ -21,9 +21,10 @@ std::size_t page_size() {
 std::size_t mapped_size(std::size_t bytes) { return (bytes + page_size() - 1) / page_size() * page_size(); }
 
 // Maps `bytes` at a multiple of `alignment` (whole pages) by mapping more and returning the ends.
-std::byte* map_aligned(std::size_t bytes, std::size_t alignment) {
+std::byte* map_aligned(std::size_t bytes, std::size_t alignment, int more_flags) {
   const std::size_t slack = alignment > page_size() ? alignment : 0;
-  void* address = ::mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | more_flags;
+  void* address = ::mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, flags, -1, 0);
   if (address == MAP_FAILED) return nullptr;
   auto* begin = static_cast<std::byte*>(address);
   if (slack == 0) return begin;
@@ -42,7 +43,8 @@ Result<Arena> Arena::create(std::uint64_t bytes, Pages pages) {
   const auto size = rounded ? checked_cast<std::ptrdiff_t>(*rounded) : std::nullopt;
   std::byte* begin = nullptr;
   if (size && *size <= PTRDIFF_MAX - static_cast<std::ptrdiff_t>(kHugePageBytes)) {
-    begin = map_aligned(static_cast<std::size_t>(*size), huge ? kHugePageBytes : page_size());
+    begin = map_aligned(static_cast<std::size_t>(*size), huge ? kHugePageBytes : page_size(),
+                        pages == Pages::kReserved ? MAP_NORESERVE : 0);
   }
   if (begin == nullptr) {
     return error(ErrorCode::kOutOfMemory,

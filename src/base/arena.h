@@ -11,8 +11,9 @@
 namespace galago {
 
 enum class Pages : std::uint8_t {
-  kNormal,  // pages become resident as they are touched, 4 KiB at a time: for sparse use
-  kHuge,    // 2 MiB pages where the system has them: fewer TLB misses in what is read from end to end
+  kNormal,    // pages become resident as they are touched, 4 KiB at a time: for sparse use
+  kHuge,      // 2 MiB pages where the system has them: fewer TLB misses in what is read from end to end
+  kReserved,  // address space that may be larger than all memory: the system promises none until a page is written
 };
 
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;

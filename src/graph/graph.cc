@@ -33,7 +33,8 @@ ValueId Graph::add_value(Value value) {
 }
 
 std::string_view name(const Node& node) {
-  if (const Fused* fused = node.fused()) return fused->pattern;
+  if (const Fused* fused = node.fused()) return fused->match.name();
+  if (node.copy() != nullptr) return "copy";
   return ops::name(std::get<ops::AnyOp>(node.op));
 }
 
@@ -42,11 +43,36 @@ bool has_state(const Node& node) {
     return std::any_of(fused->body->nodes.begin(), fused->body->nodes.end(),
                        [](const Node& n) { return has_state(n); });
   }
-  return ops::has_state(std::get<ops::AnyOp>(node.op));
+  const auto* plain = std::get_if<ops::AnyOp>(&node.op);
+  return plain != nullptr && ops::has_state(*plain);
+}
+
+void for_each_state(const Node& node, const std::function<void(int state)>& visit) {
+  if (const Fused* fused = node.fused()) {
+    for (const Node& part : fused->body->nodes) for_each_state(part, visit);
+  } else if (has_state(node)) {
+    visit(ops::state_of(std::get<ops::AnyOp>(node.op)));
+  }
+}
+
+void for_each_weight(const Node& node, const std::function<void(ValueId)>& visit) {
+  if (const auto* plain = std::get_if<ops::AnyOp>(&node.op)) {
+    for (const std::size_t input : ops::weight_inputs(*plain)) visit(node.inputs[input]);
+  }
+  const Fused* fused = node.fused();
+  if (fused == nullptr) return;
+  const auto& inputs = fused->body->inputs;
+  for (const Node& part : fused->body->nodes) {
+    for_each_weight(part, [&](ValueId inner) {
+      const auto found = std::find(inputs.begin(), inputs.end(), inner);
+      if (found != inputs.end()) visit(node.inputs[static_cast<std::size_t>(found - inputs.begin())]);
+    });
+  }
 }
 
 Result<ops::TensorTypes> infer(const Node& node, std::span<const TensorType> inputs) {
   if (const Fused* fused = node.fused()) return infer_body(*fused->body, inputs);
+  if (node.copy() != nullptr) return ops::TensorTypes(inputs.begin(), inputs.end());
   return ops::infer(std::get<ops::AnyOp>(node.op), inputs);
 }
 

@@ -2,20 +2,20 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "galago/tensor.h"
+#include "graph/match.h"
 #include "ops/any_op.h"
 #include "ops/step.h"
 
 namespace galago::graph {
 
 struct Graph;
-
-using ValueId = int;  // index into Graph::values
 
 // The name of graphs that are bodies of fused nodes.
 inline constexpr std::string_view kFragmentName = "fragment";
@@ -29,20 +29,32 @@ struct Value {
   bool is_constant() const { return constant.ok(); }
 };
 
-// Several nodes that run as one. The body keeps them, so the fused node has a reference, a type and a printout.
+// Several nodes that run as one: what they are for a backend, and the body that keeps them, so that the fused node has
+// a reference, a type and a printout.
 struct Fused {
-  std::string pattern;  // what a backend matches: one of those that passes/fuse_nodes.h lists
+  Match match;
   std::shared_ptr<const Graph> body;
 };
 
+// The same value in the memory of another backend.
+struct Copy {
+  std::string from;  // the backend that has it
+};
+
 struct Node {
-  std::variant<ops::AnyOp, Fused> op;
+  std::variant<ops::AnyOp, Fused, Copy> op;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::string backend;  // set by the place pass
 
   const Fused* fused() const { return std::get_if<Fused>(&op); }
-  // The plain op as an Op, or nullptr when it is another or a fused node.
+  const Copy* copy() const { return std::get_if<Copy>(&op); }
+  // What the fused node is, or nullptr when it is something else.
+  template <class Struct>
+  const Struct* match() const {
+    return fused() == nullptr ? nullptr : fused()->match.template as<Struct>();
+  }
+  // The plain op as an Op, or nullptr when it is another or no plain op.
   template <class Op>
   const Op* as() const {
     const auto* plain = std::get_if<ops::AnyOp>(&op);
@@ -71,9 +83,13 @@ struct Graph {
   ValueId add_value(Value value);
 };
 
-// "linear", or the pattern of a fused node.
+// "linear", the name of a fused node's match, or "copy".
 std::string_view name(const Node& node);
 bool has_state(const Node& node);
+// Calls `visit` with the number of each state that the node reads or writes.
+void for_each_state(const Node& node, const std::function<void(int state)>& visit);
+// Calls `visit` with each input that an op of the node names as a weight (ops/op.h), also inside a fused node.
+void for_each_weight(const Node& node, const std::function<void(ValueId)>& visit);
 // The types of a node's outputs by its shape rule.
 Result<ops::TensorTypes> infer(const Node& node, std::span<const TensorType> inputs);
 

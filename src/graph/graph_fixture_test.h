@@ -24,15 +24,32 @@ class AskedBackend : public Backend {
       : name_(std::move(name)), refuses_(std::move(refuses)) {}
 
   std::string_view name() const override { return name_; }
+  std::string device() const override { return "none"; }
+  std::uint64_t packed_bytes() const override { return 0; }
   std::optional<std::string> refuses(const Node& node, const Graph&) const override { return refuses_(node); }
+  std::span<const Pattern* const> patterns() const override { return taken; }
   std::string layout(const Value& weight) const override {
     return weight.type.shape.dim(0).bound() % 2 == 0 ? name_ + " tiles" : "";
   }
   std::int64_t scratch_bytes(const Node&, const Graph&) const override { return 0; }
-  Status pack(std::span<const Graph>) override { return {}; }
-  Result<std::unique_ptr<Program>> compile(Graph) override { return Error{ErrorCode::kUnsupported, "asked only"}; }
+  Status pack(std::span<const Graph* const>) override { return {}; }
+  Result<std::unique_ptr<Program>> compile(Graph) override { return asked_only(); }
+  bool shares_host_memory() const override { return true; }
+  Result<std::shared_ptr<Buffer>> allocate(std::uint64_t, BufferUse) override { return asked_only(); }
+  Result<Fence> upload(std::span<const std::byte>, const BufferView&) override { return asked_only(); }
+  Result<Fence> download(const BufferView&, std::span<std::byte>) override { return asked_only(); }
+  Result<Fence> copy(const BufferView&, const BufferView&) override { return asked_only(); }
+  Result<Fence> clear(const BufferView&) override { return asked_only(); }
+
+  // All, unless told otherwise.
+  std::vector<const Pattern*> taken = {
+      &patterns::kGroup,         &patterns::kNormLinears,  &patterns::kLinearResidual,
+      &patterns::kGatedAct,      &patterns::kGatedLinears, &patterns::kGatedDown,
+      &patterns::kGatedResidual, &patterns::kAddNorm,      &patterns::kRopeAppend,
+  };
 
  private:
+  static Error asked_only() { return Error{ErrorCode::kUnsupported, "asked only"}; }
   std::string name_;
   Refuses refuses_;
 };

@@ -10,58 +10,16 @@
 namespace galago::graph {
 namespace {
 
-// A block of the arena that is taken from the node `first` to the node `last`.
-struct Block {
-  std::int64_t size = 0;
-  int first = 0;
-  int last = 0;
-  std::int64_t offset = -1;
-};
-
 Result<std::int64_t> size_at_bounds(const Graph& graph, ValueId id) {
   const Value& value = graph.value(id);
-  const auto elements = value.type.shape.max_elements();
-  const auto bytes = elements ? checked_mul<std::int64_t>(*elements, info(value.type.dtype).block_bytes) : std::nullopt;
-  if (!bytes || *bytes > std::numeric_limits<std::int64_t>::max() / 4) {
-    return error(ErrorCode::kOutOfRange, "graph {}: %{} {} is too large to plan", graph.name, id,
-                 value.type.to_string());
-  }
-  return *bytes;
-}
-
-// Greedy by size: large blocks first, each at the lowest offset that is free during its whole life.
-std::int64_t place_blocks(std::vector<Block>& blocks) {
-  std::vector<std::size_t> order(blocks.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return blocks[a].size > blocks[b].size; });
-  std::vector<std::size_t> placed;  // by offset
-  std::int64_t peak = 0;
-  for (const std::size_t i : order) {
-    Block& block = blocks[i];
-    std::int64_t offset = 0;
-    for (const std::size_t p : placed) {
-      const Block& other = blocks[p];
-      if (other.last < block.first || block.last < other.first) continue;
-      if (other.offset >= offset + block.size) break;
-      offset = std::max(offset, other.offset + other.size);
-    }
-    block.offset = offset;
-    peak = std::max(peak, offset + block.size);
-    const auto position = std::upper_bound(placed.begin(), placed.end(), offset,
-                                           [&](std::int64_t value, std::size_t p) { return value < blocks[p].offset; });
-    placed.insert(position, i);
-  }
-  return peak;
-}
-
-std::int64_t aligned(std::int64_t bytes) {
-  return (std::max<std::int64_t>(bytes, 1) + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+  const auto bytes = bytes_at_bounds(value.type);
+  if (bytes) return *bytes;
+  return error(ErrorCode::kOutOfRange, "graph {}: %{} {} is too large to plan", graph.name, id, value.type.to_string());
 }
 
 class Planner {
  public:
-  explicit Planner(const Graph& graph) : graph_(graph), uses_(graph) {
+  Planner(const Graph& graph, std::int64_t alignment) : graph_(graph), uses_(graph), alignment_(alignment) {
     const std::size_t n = graph.values.size();
     plan_.offsets.assign(n, -1);
     plan_.sizes.assign(n, 0);
@@ -85,7 +43,7 @@ class Planner {
       if (bytes <= 0) continue;
       plan_.scratch_sizes[n] = bytes;
       scratch_block[n] = static_cast<int>(blocks_.size());
-      blocks_.push_back({aligned(bytes), static_cast<int>(n), static_cast<int>(n)});
+      blocks_.push_back({arena_aligned(bytes, alignment_), static_cast<int>(n), static_cast<int>(n)});
     }
     plan_.peak_bytes = place_blocks(blocks_);
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
@@ -116,9 +74,10 @@ class Planner {
       if (uses_.producer[owner] < 0) continue;
       if (block_of_[owner] < 0) {
         block_of_[owner] = static_cast<int>(blocks_.size());
-        blocks_.push_back({aligned(plan_.sizes[owner]), uses_.producer[owner], uses_.producer[owner]});
+        blocks_.push_back(
+            {arena_aligned(plan_.sizes[owner], alignment_), uses_.producer[owner], uses_.producer[owner]});
       }
-      Block& block = blocks_[static_cast<std::size_t>(block_of_[owner])];
+      LiveBlock& block = blocks_[static_cast<std::size_t>(block_of_[owner])];
       for (const int reader : uses_.readers[i]) block.last = std::max(block.last, reader);
     }
     for (const ValueId id : graph_.outputs) {
@@ -129,15 +88,53 @@ class Planner {
 
   const Graph& graph_;
   Uses uses_;
+  std::int64_t alignment_;
   MemoryPlan plan_;
-  std::vector<Block> blocks_;
+  std::vector<LiveBlock> blocks_;
   std::vector<int> block_of_;
 };
 
 }  // namespace
 
-Result<MemoryPlan> plan_memory(const Graph& graph, const std::function<std::int64_t(const Node&)>& scratch_bytes) {
-  return Planner(graph).run(scratch_bytes);
+std::optional<std::int64_t> bytes_at_bounds(const TensorType& type) {
+  const auto elements = type.shape.max_elements();
+  const auto bytes = elements ? checked_mul<std::int64_t>(*elements, info(type.dtype).block_bytes) : std::nullopt;
+  if (!bytes || *bytes > std::numeric_limits<std::int64_t>::max() / 4) return std::nullopt;
+  return bytes;
+}
+
+std::int64_t arena_aligned(std::int64_t bytes, std::int64_t alignment) {
+  return (std::max<std::int64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+}
+
+std::int64_t place_blocks(std::vector<LiveBlock>& blocks) {
+  std::vector<std::size_t> order(blocks.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return blocks[a].size > blocks[b].size; });
+  std::vector<std::size_t> placed;  // by offset
+  std::int64_t peak = 0;
+  for (const std::size_t i : order) {
+    LiveBlock& block = blocks[i];
+    std::int64_t offset = 0;
+    for (const std::size_t p : placed) {
+      const LiveBlock& other = blocks[p];
+      if (other.last < block.first || block.last < other.first) continue;
+      if (other.offset >= offset + block.size) break;
+      offset = std::max(offset, other.offset + other.size);
+    }
+    block.offset = offset;
+    peak = std::max(peak, offset + block.size);
+    const auto position = std::upper_bound(placed.begin(), placed.end(), offset,
+                                           [&](std::int64_t value, std::size_t p) { return value < blocks[p].offset; });
+    placed.insert(position, i);
+  }
+  return peak;
+}
+
+Result<MemoryPlan> plan_memory(const Graph& graph, const std::function<std::int64_t(const Node&)>& scratch_bytes,
+                               std::int64_t alignment) {
+  return Planner(graph, alignment).run(scratch_bytes);
 }
 
 std::string to_text(const MemoryPlan& plan, const Graph& graph) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,26 @@ struct MemoryPlan {
   std::int64_t peak_bytes = 0;  // the arena's size
 };
 
-// `scratch_bytes` tells what a node needs while it runs. Fails when sizes overflow.
-Result<MemoryPlan> plan_memory(const Graph& graph, const std::function<std::int64_t(const Node&)>& scratch_bytes);
+// Bytes of an activation at the bounds of its symbols; nothing when they are too many to plan.
+std::optional<std::int64_t> bytes_at_bounds(const TensorType& type);
+
+// Something that takes memory from the step `first` to the step `last`.
+struct LiveBlock {
+  std::int64_t size = 0;  // a multiple of what offsets shall be multiples of
+  int first = 0;
+  int last = 0;
+  std::int64_t offset = -1;
+};
+
+std::int64_t arena_aligned(std::int64_t bytes, std::int64_t alignment = kArenaAlignment);
+// Gives each block an offset, and returns what all of them take. Greedy by size: large blocks first, each at the lowest
+// offset that is free during its whole life.
+std::int64_t place_blocks(std::vector<LiveBlock>& blocks);
+
+// `scratch_bytes` tells what a node needs while it runs. Offsets are multiples of `alignment`. Fails when sizes
+// overflow.
+Result<MemoryPlan> plan_memory(const Graph& graph, const std::function<std::int64_t(const Node&)>& scratch_bytes,
+                               std::int64_t alignment = kArenaAlignment);
 
 // The plan as a table: value, bytes, offset, lifetime; with the peak.
 std::string to_text(const MemoryPlan& plan, const Graph& graph);

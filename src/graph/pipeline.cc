@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "graph/passes/copies.h"
 #include "graph/passes/fold.h"
 #include "graph/passes/fuse_nodes.h"
 #include "graph/passes/group.h"
@@ -26,8 +27,9 @@ constexpr std::array kPasses = {
     Pass{"trace", [](Graph graph, Backends) -> Result<Graph> { return graph; }},
     Pass{"fold", [](Graph graph, Backends) { return fold(std::move(graph)); }},
     Pass{"place", [](Graph graph, Backends backends) { return place(std::move(graph), backends); }},
-    Pass{"group", [](Graph graph, Backends) { return group(std::move(graph)); }},
-    Pass{"fuse", [](Graph graph, Backends) { return fuse(std::move(graph)); }},
+    Pass{"copies", [](Graph graph, Backends) { return insert_copies(std::move(graph)); }},
+    Pass{"group", [](Graph graph, Backends backends) { return group(std::move(graph), backends); }},
+    Pass{"fuse", [](Graph graph, Backends backends) { return fuse(std::move(graph), backends); }},
     Pass{"pack", [](Graph graph, Backends backends) { return pack(std::move(graph), backends); }},
 };
 
@@ -39,6 +41,11 @@ constexpr auto kPassNames = [] {
 
 }  // namespace
 
+const Backend* backend_of(const Node& node, Backends backends) {
+  const auto found = std::ranges::find(backends, node.backend, &Backend::name);
+  return found == backends.end() ? nullptr : *found;
+}
+
 std::span<const std::string_view> pass_names() { return kPassNames; }
 
 Result<Graph> run_passes(Graph graph, Backends backends, std::string_view last) {
@@ -49,7 +56,7 @@ Result<Graph> run_passes(Graph graph, Backends backends, std::string_view last) 
     GALAGO_TRY(graph, pass.run(std::move(graph), backends));
     if (pass.name == last) break;
   }
-  // Once, not after every pass: six times are a fifth of what compiling takes. Tests end after each pass.
+  // Once, not after every pass: as many times are a fifth of what compiling takes. Tests end after each pass.
   GALAGO_CHECK(verify(graph));
   return graph;
 }

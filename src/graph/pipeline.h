@@ -10,7 +10,7 @@
 
 namespace galago::graph {
 
-// "trace" (no pass yet), "fold", "place", "group", "fuse", "pack".
+// "trace" (no pass yet), "fold", "place", "copies", "group", "fuse", "pack".
 std::span<const std::string_view> pass_names();
 
 // Runs the passes up to and including `last`, verifying after each. An unknown name is an error that lists them.

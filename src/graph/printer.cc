@@ -25,6 +25,7 @@ std::string types(const Graph& graph, const std::vector<ValueId>& ids) {
 
 std::string fields(const Node& node) {
   if (node.fused() != nullptr) return "";
+  if (node.copy() != nullptr) return fmt::format(" {{from={}}}", node.copy()->from);
   const std::string text = ops::fields_to_string(std::get<ops::AnyOp>(node.op));
   return text.empty() ? "" : " {" + text + "}";
 }

@@ -69,37 +69,45 @@ void update_uses(const Graph& graph, Uses& uses, std::span<const int> members, i
 
 }  // namespace
 
-void fuse(Graph& graph, Uses& uses, std::span<const int> members, std::string pattern, bool at_first) {
+Node fused_node(const Graph& graph, const Uses& uses, std::span<const int> members, const Match& match) {
   auto body = std::make_shared<Graph>();
   body->name = kFragmentName;
   body->states = graph.states;
   std::vector<ValueId> copies(graph.values.size(), -1);
-  Node fused_node;
+  Node fused;
   for (const int m : members) {
     const Node& node = graph.nodes[static_cast<std::size_t>(m)];
     for (const ValueId id : node.inputs) {
       if (contains(members, uses.producer[static_cast<std::size_t>(id)])) continue;
       if (copies[static_cast<std::size_t>(id)] >= 0) continue;
       body->inputs.push_back(copy_value(graph, id, *body, copies));
-      fused_node.inputs.push_back(id);
+      fused.inputs.push_back(id);
     }
     for (const ValueId id : node.outputs) copy_value(graph, id, *body, copies);
     append_part(node, *body, copies);
-    fused_node.backend = node.backend;
+    fused.backend = node.backend;
   }
   for (const int m : members) {
     for (const ValueId id : graph.nodes[static_cast<std::size_t>(m)].outputs) {
       if (!leaves(graph, uses, members, id)) continue;
       body->outputs.push_back(copies[static_cast<std::size_t>(id)]);
       body->output_names.push_back("out" + std::to_string(body->outputs.size() - 1));
-      fused_node.outputs.push_back(id);
+      fused.outputs.push_back(id);
     }
   }
-  fused_node.op = Fused{std::move(pattern), std::move(body)};
+  const auto seen = [&fused](ValueId id) {
+    const bool outside = std::ranges::count(fused.inputs, id) > 0 || std::ranges::count(fused.outputs, id) > 0;
+    return outside ? id : kNoValue;
+  };
+  fused.op = Fused{match.renumbered(seen), std::move(body)};
+  return fused;
+}
+
+void fuse(Graph& graph, Uses& uses, std::span<const int> members, Node fused, bool at_first) {
   const int place = at_first ? members.front() : members.back();
-  update_uses(graph, uses, members, place, fused_node);
+  update_uses(graph, uses, members, place, fused);
   for (const int m : members) graph.nodes[static_cast<std::size_t>(m)] = Node{};
-  graph.nodes[static_cast<std::size_t>(place)] = std::move(fused_node);
+  graph.nodes[static_cast<std::size_t>(place)] = std::move(fused);
 }
 
 void close_holes(Graph& graph) {
@@ -131,6 +139,12 @@ bool can_fuse(const Graph& graph, const Uses& uses, std::span<const int> members
     if (!contains(members, n) && has_state(graph.nodes[static_cast<std::size_t>(n)])) return false;
   }
   return true;
+}
+
+void renumber_node(Node& node, FunctionRef<ValueId(ValueId)> number) {
+  for (ValueId& id : node.inputs) id = number(id);
+  for (ValueId& id : node.outputs) id = number(id);
+  if (auto* fused = std::get_if<Fused>(&node.op)) fused->match = fused->match.renumbered(number);
 }
 
 void replace_value(Graph& graph, ValueId from, ValueId to) {
@@ -170,10 +184,8 @@ void remove_dead(Graph& graph) {
   };
   renumber(graph.inputs);
   renumber(graph.outputs);
-  for (Node& node : graph.nodes) {
-    renumber(node.inputs);
-    renumber(node.outputs);
-  }
+  const auto number = [&renumbered](ValueId id) { return renumbered[static_cast<std::size_t>(id)]; };
+  for (Node& node : graph.nodes) renumber_node(node, number);
 }
 
 }  // namespace galago::graph

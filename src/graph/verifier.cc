@@ -72,9 +72,9 @@ class Verifier {
   }
 
   Status check_body(const Node& node, const Fused& fused) const {
-    if (fused.body == nullptr) return broken("{} has no body", fused.pattern);
+    if (fused.body == nullptr) return broken("{} has no body", fused.match.name());
     if (fused.body->inputs.size() != node.inputs.size() || fused.body->outputs.size() != node.outputs.size()) {
-      return broken("{}: the body takes {} and gives {} values; the node {} and {}", fused.pattern,
+      return broken("{}: the body takes {} and gives {} values; the node {} and {}", fused.match.name(),
                     fused.body->inputs.size(), fused.body->outputs.size(), node.inputs.size(), node.outputs.size());
     }
     return verify(*fused.body);

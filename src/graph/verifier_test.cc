@@ -1,7 +1,9 @@
 #include "graph/verifier.h"
 
+#include <array>
+
 #include "graph/graph_fixture_test.h"
-#include "graph/passes/group.h"
+#include "graph/pipeline.h"
 
 namespace galago::graph {
 namespace {
@@ -125,19 +127,21 @@ TEST(Verifier, KnowsWhatAConvolutionKeeps) {
 }
 
 TEST_F(VerifierTest, LooksIntoFusedNodes) {
-  graph = group(std::move(graph)).value();
+  const AskedBackend cpu("cpu");
+  const std::array<const Backend*, 1> backends = {&cpu};
+  graph = run_passes(trace_block().value(), backends, "group").value();
   EXPECT_EQ(error_of(graph), "");
   Node& linears = node("linears");
+  const Fused intact = *linears.fused();
   auto body = std::make_shared<Graph>(*linears.fused()->body);
   std::swap(body->nodes[0].inputs[0], body->nodes[0].inputs[1]);
-  const Fused intact = *linears.fused();
-  linears.op = Fused{"linears", body};
+  linears.op = Fused{intact.match, body};
   EXPECT_FALSE(verify(graph).ok());
   linears.op = intact;
   EXPECT_EQ(error_of(graph), "");
   linears.inputs.pop_back();
   EXPECT_THAT(error_of(graph), HasSubstr("linears: the body takes 4 and gives 3 values; the node 3 and 3"));
-  linears.op = Fused{"linears", nullptr};
+  linears.op = Fused{intact.match, nullptr};
   EXPECT_FALSE(verify(graph).ok());
 }
 

@@ -63,6 +63,22 @@ struct Reference {
   }
 };
 
+struct WeightInputs {
+  template <class Op>
+  std::span<const std::size_t> operator()(const Op&) const {
+    if constexpr (requires { Op::kWeightInputs; }) return Op::kWeightInputs;
+    return {};
+  }
+};
+
+struct StateOf {
+  template <class Op>
+  int operator()(const Op& op) const {
+    if constexpr (requires { op.state; }) return op.state;
+    return -1;
+  }
+};
+
 struct HasState {
   template <class Op>
   bool operator()(const Op&) const {
@@ -84,6 +100,10 @@ Result<TensorTypes> infer(const AnyOp& op, std::span<const TensorType> inputs) {
 
 Status run_reference(const AnyOp& op, const ReferenceCall& call) { return std::visit(Reference{call}, op); }
 
+std::span<const std::size_t> weight_inputs(const AnyOp& op) { return std::visit(WeightInputs{}, op); }
+
 bool has_state(const AnyOp& op) { return std::visit(HasState{}, op); }
+
+int state_of(const AnyOp& op) { return std::visit(StateOf{}, op); }
 
 }  // namespace galago::ops

@@ -1,6 +1,7 @@
 // AnyOp: one of the ops of ops.def, with what all of them can do.
 #pragma once
 
+#include <span>
 #include <string>
 #include <variant>
 
@@ -45,7 +46,11 @@ std::string_view name(const AnyOp& op);
 std::string fields_to_string(const AnyOp& op);
 Result<TensorTypes> infer(const AnyOp& op, std::span<const TensorType> inputs);
 Status run_reference(const AnyOp& op, const ReferenceCall& call);
+// The inputs that the op names as weights; none for most.
+std::span<const std::size_t> weight_inputs(const AnyOp& op);
 // Whether the op reads or writes state, so that it may be neither removed nor reordered.
 bool has_state(const AnyOp& op);
+// The number of its state; -1 for ops without.
+int state_of(const AnyOp& op);
 
 }  // namespace galago::ops

@@ -1,5 +1,6 @@
 #include "ops/executor.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -9,11 +10,10 @@
 namespace galago::ops {
 namespace {
 
-// Linear, Embedding and Moe decode their weights row by row, in any order and from any address. All else is read as
-// arrays.
+// Weights, and the table of an Embedding, are decoded row by row, in any order and from any address. All else is read
+// as arrays.
 bool decodes_rows(const AnyOp& op, std::size_t input) {
-  if (std::holds_alternative<Moe>(op)) return Moe::is_stack(input);
-  return input == 1 && (std::holds_alternative<Linear>(op) || std::holds_alternative<Embedding>(op));
+  return std::ranges::count(weight_inputs(op), input) > 0 || (input == 1 && std::holds_alternative<Embedding>(op));
 }
 
 Error traced_input(const AnyOp& op, std::size_t index, const Tensor& tensor) {

@@ -2,12 +2,15 @@
 // out)
 #pragma once
 
+#include <array>
+
 #include "ops/op.h"
 
 namespace galago::ops {
 
 struct Linear {
   static constexpr std::string_view kName = "linear";
+  static constexpr std::array<std::size_t, 1> kWeightInputs = {1};
 
   void fields(FieldVisitor& visit) const;
   Result<TensorTypes> infer(std::span<const TensorType> inputs) const;

@@ -13,6 +13,8 @@
 // Shared experts are an ordinary gated feed-forward network beside it.
 #pragma once
 
+#include <array>
+
 #include "ops/expert_routing.h"
 #include "ops/unary.h"
 
@@ -29,8 +31,8 @@ struct Moe {
 
   // The numbers of the inputs; of the last two only of what there is.
   static constexpr std::size_t kX = 0, kLogits = 1, kGate = 2, kUp = 3, kDown = 4, kSelectionBias = 5;
+  static constexpr std::array<std::size_t, 3> kWeightInputs = {kGate, kUp, kDown};
   std::size_t gate_bias_input() const { return has_selection_bias ? 6 : 5; }  // up's and down's follow
-  static bool is_stack(std::size_t input) { return input >= kGate && input <= kDown; }
 
   void fields(FieldVisitor& visit) const;
   Result<TensorTypes> infer(std::span<const TensorType> inputs) const;

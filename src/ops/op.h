@@ -8,7 +8,9 @@
 //     Result<std::vector<TensorType>> infer(std::span<const TensorType> inputs) const;   // the shape rule
 //     Status reference(const ReferenceCall& call) const;                                   // exact and slow
 //   };
-// and one line in ops.def, which makes it a member of AnyOp (any_op.h).
+// and one line in ops.def, which makes it a member of AnyOp (any_op.h). An op with weights that a backend may store in
+// a layout of its own, because it multiplies whole matrices by them, names those inputs:
+//     static constexpr std::array<std::size_t, 1> kWeightInputs = {1};
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,6 @@
 #include "base/try.h"
 #include "models/registry.h"
 #include "runtime/pack_cache.h"
-#include "runtime/prefill_chunk.h"
 #include "runtime/standalone_storage.h"
 #include "runtime/tokenizer_source.h"
 
@@ -21,7 +20,7 @@ namespace {
 constexpr int kMaxPrefillChunk = 4096;
 
 // Lets the system drop the pages of a mapped file whose weights were packed.
-cpu::ReleaseSource releaser(const std::shared_ptr<const formats::Checkpoint>& checkpoint) {
+auto releaser(const std::shared_ptr<const formats::Checkpoint>& checkpoint) {
   return [checkpoint](Bytes part) {
     for (const auto& file : checkpoint->files()) {
       const Bytes whole = file->bytes();
@@ -31,18 +30,20 @@ cpu::ReleaseSource releaser(const std::shared_ptr<const formats::Checkpoint>& ch
   };
 }
 
-cpu::CpuOptions backend_options(const ModelOptions& options, int n_threads,
-                                const std::shared_ptr<const formats::Checkpoint>& checkpoint) {
-  cpu::CpuOptions cpu;
-  cpu.precision = options.precision;
-  cpu.n_threads = n_threads;
-  cpu.release_source = releaser(checkpoint);
+BackendOptions backend_options(const ModelOptions& options, int n_threads,
+                               const std::shared_ptr<const formats::Checkpoint>& checkpoint) {
+  BackendOptions made;
+  made.precision = options.precision;
+  made.n_threads = n_threads;
+  made.release_source = releaser(checkpoint);
+  made.prefill_chunk = options.prefill_chunk;
+  made.weights = checkpoint->tensors();
   if (options.progress) {
-    cpu.progress = [report = options.progress](std::uint64_t done, std::uint64_t total) {
+    made.progress = [report = options.progress](std::uint64_t done, std::uint64_t total) {
       report({"packing weights", done, total});
     };
   }
-  return cpu;
+  return made;
 }
 
 // Reads a number of generation_config.json into `out` when it is there.
@@ -109,21 +110,23 @@ Status Engine::take_tokenizer(Result<text::Tokenizer> tokenizer) {
 }
 
 Status Engine::compile(const ModelOptions& options, const MakeStorage& make_storage) {
-  cpu::CpuOptions cpu = backend_options(options, n_threads_, checkpoint_);
-  GALAGO_TRY(cpu.kernels, cpu::choose_kernels());
-  limits_.prefill_tokens =
-      choose_prefill_chunk(options.prefill_chunk, *cpu.kernels, options.precision, checkpoint_->tensors());
+  BackendOptions wanted = backend_options(options, n_threads_, checkpoint_);
   std::shared_ptr<PackFileStorage> cache;
   if (make_storage) {
-    GALAGO_TRY(cpu.storage, make_storage(checkpoint_, cpu.kernels->isa));
+    wanted.make_storage = [&](const std::string& isa) { return make_storage(checkpoint_, isa); };
   } else if (checkpoint_->packed() != nullptr) {
-    GALAGO_TRY(cpu.storage, open_standalone(checkpoint_, cpu.kernels->isa));
+    wanted.make_storage = [&](const std::string& isa) { return open_standalone(checkpoint_, isa); };
   } else {
-    GALAGO_TRY(const PackCacheOptions resolved, resolve(options.pack_cache));
-    if (resolved.enabled) cpu.storage = cache = open_pack_cache(checkpoint_, cpu.kernels->isa, resolved, n_threads_);
+    wanted.make_storage = [&](const std::string& isa) -> Result<std::shared_ptr<cpu::PackStorage>> {
+      GALAGO_TRY(const PackCacheOptions resolved, resolve(options.pack_cache));
+      if (resolved.enabled) cache = open_pack_cache(checkpoint_, isa, resolved, n_threads_);
+      return std::shared_ptr<cpu::PackStorage>(cache);
+    };
   }
-  GALAGO_TRY(backend_, cpu::CpuBackend::create(std::move(cpu)));
-  GALAGO_TRY(programs_, ProgramSet::compile(*model_, *backend_, limits_, /*taps=*/false));
+  GALAGO_TRY(ChosenBackends chosen, choose_backends(wanted));
+  backends_ = std::move(chosen.list);
+  limits_.prefill_tokens = chosen.prefill_chunk;
+  GALAGO_TRY(programs_, ProgramSet::compile(*model_, backends_, limits_, /*taps=*/false));
   packing_report_ = cache != nullptr                   ? finish(*cache)
                     : checkpoint_->packed() != nullptr ? "as the file has them"
                                                        : "in memory";
@@ -162,7 +165,7 @@ void Engine::describe() {
                   .context_length = info.context_length,
                   .vocab_size = info.vocab_size,
                   .sees_images = !model_->processor().image_placeholder().empty(),
-                  .isa = backend_->kernels().isa};
+                  .isa = backends_.front()->device()};
   if (auto name = checkpoint_->metadata().get_string("general.name"); name.ok()) description_.name = *name;
 }
 
@@ -184,7 +187,7 @@ Result<std::unique_ptr<EntryExecutor>> Engine::make_executor() const {
 Result<std::unique_ptr<EntryExecutor>> Engine::make_tapped_executor(bool eager, const models::Model* variant) const {
   const models::Model& model = variant != nullptr ? *variant : *model_;
   if (eager) return std::unique_ptr<EntryExecutor>(std::make_unique<EagerExecutor>(model, limits_, /*taps=*/true));
-  GALAGO_TRY(auto programs, ProgramSet::compile(model, *backend_, limits_, /*taps=*/true));
+  GALAGO_TRY(auto programs, ProgramSet::compile(model, backends_, limits_, /*taps=*/true));
   GALAGO_TRY(auto executor, CompiledExecutor::create(std::move(programs), n_threads_));
   return std::unique_ptr<EntryExecutor>(std::move(executor));
 }

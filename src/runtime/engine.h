@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "backends/cpu/cpu_backend.h"
 #include "formats/checkpoint.h"
 #include "galago/session.h"
 #include "models/model.h"
+#include "runtime/backends.h"
 #include "runtime/entry_executor.h"
 #include "runtime/sampler.h"
 #include "runtime/state_store.h"
@@ -33,7 +33,8 @@ class Engine {
   const models::Model& model() const { return *model_; }
   const models::EntryLimits& limits() const { return limits_; }
   const std::shared_ptr<const ProgramSet>& programs() const { return programs_; }
-  const cpu::CpuBackend& backend() const { return *backend_; }
+  // The preferred first.
+  const Backends& backends() const { return backends_; }
   Precision precision() const { return precision_; }
   int n_threads() const { return n_threads_; }
   double load_seconds() const { return load_seconds_; }
@@ -69,7 +70,7 @@ class Engine {
   std::optional<text::Tokenizer> tokenizer_;
   std::optional<Error> no_tokenizer_;
   std::optional<text::ChatTemplate> chat_template_;
-  std::unique_ptr<cpu::CpuBackend> backend_;
+  Backends backends_;
   models::EntryLimits limits_;
   std::shared_ptr<const ProgramSet> programs_;
   Precision precision_ = Precision::kFast;

@@ -1,11 +1,7 @@
 #include "runtime/entry_executor.h"
 
-#include <algorithm>
-#include <new>
-
 #include "base/error.h"
 #include "base/try.h"
-#include "graph/pipeline.h"
 #include "nn/tap.h"
 #include "ops/executor.h"
 
@@ -37,50 +33,10 @@ Result<Tensor> input_tensor(const graph::TraceInput& input, const SymbolValues& 
 
 }  // namespace
 
-Result<std::shared_ptr<const ProgramSet>> ProgramSet::compile(const models::Model& model, graph::Backend& backend,
-                                                              const models::EntryLimits& limits, bool taps) {
-  auto set = std::make_shared<ProgramSet>();
-  const graph::Backend* const backends[] = {&backend};
-  const std::vector<models::Entry> entries = model.entries(limits);
-  std::vector<graph::Graph> graphs;
-  for (const models::Entry& entry : entries) {
-    GALAGO_TRY(graph::Graph graph, models::trace_entry(model, entry, taps));
-    GALAGO_TRY(graph, graph::run_passes(std::move(graph), backends));
-    graphs.push_back(std::move(graph));
-  }
-  GALAGO_CHECK(backend.pack(graphs));
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const graph::Graph& graph = graphs[i];
-    Item item{.name = entries[i].name, .inputs = entries[i].inputs, .output_names = graph.output_names};
-    for (const graph::ValueId id : graph.outputs) item.output_shapes.push_back(graph.value(id).type.shape);
-    GALAGO_TRY(item.program, backend.compile(std::move(graphs[i])));
-    set->items_.push_back(std::move(item));
-  }
-  return std::shared_ptr<const ProgramSet>(std::move(set));
-}
-
-std::int64_t ProgramSet::arena_bytes() const {
-  std::int64_t bytes = 0;
-  for (const Item& item : items_) bytes = std::max(bytes, item.program->plan().peak_bytes);
-  return bytes;
-}
-
 Result<std::unique_ptr<CompiledExecutor>> CompiledExecutor::create(std::shared_ptr<const ProgramSet> programs,
                                                                    int n_threads) {
-  // Kernels write columns of many rows, each row in pages of its own.
-  GALAGO_TRY(Arena arena, Arena::create(static_cast<std::uint64_t>(programs->arena_bytes()), Pages::kHuge));
-  return std::unique_ptr<CompiledExecutor>(new CompiledExecutor(std::move(programs), std::move(arena), n_threads));
-}
-
-CompiledExecutor::CompiledExecutor(std::shared_ptr<const ProgramSet> programs, Arena arena, int n_threads)
-    : programs_(std::move(programs)), arena_(std::move(arena)), n_threads_(n_threads) {
-  std::size_t most_symbols = 0, most_inputs = 0;
-  for (const ProgramSet::Item& known : programs_->items()) {
-    most_symbols = std::max(most_symbols, known.program->symbols().size());
-    most_inputs = std::max(most_inputs, known.inputs.size());
-  }
-  last_symbols_.reserve(most_symbols);
-  last_inputs_.reserve(most_inputs);
+  GALAGO_TRY(std::shared_ptr<EntryRun> run, EntryRun::create(programs));
+  return std::unique_ptr<CompiledExecutor>(new CompiledExecutor(std::move(programs), std::move(run), n_threads));
 }
 
 int CompiledExecutor::find(std::string_view entry) const {
@@ -93,23 +49,26 @@ int CompiledExecutor::find(std::string_view entry) const {
 
 Status CompiledExecutor::run(int entry, std::span<const std::int64_t> symbols, std::span<const std::byte* const> inputs,
                              const ops::StepView* step) {
-  last_symbols_.assign(symbols.begin(), symbols.end());
-  last_inputs_.assign(inputs.begin(), inputs.end());
-  return item(entry).program->run(
-      {.symbols = last_symbols_, .inputs = inputs, .step = step, .arena = arena_.bytes(), .n_threads = n_threads_});
+  GALAGO_TRY(const graph::Fence fence, submit(entry, symbols, inputs, step));
+  return fence.wait();
 }
 
-std::span<const float> CompiledExecutor::output(int entry, int index) const {
-  const auto bytes = item(entry).program->output(
-      static_cast<std::size_t>(index), {.symbols = last_symbols_, .inputs = last_inputs_, .arena = arena_.bytes()});
+Result<graph::Fence> CompiledExecutor::submit(int entry, std::span<const std::int64_t> symbols,
+                                              std::span<const std::byte* const> inputs, const ops::StepView* step) {
+  GALAGO_TRY(const bool pending, run_->begin({entry, symbols, inputs, step, n_threads_}));
+  return pending ? graph::Fence(run_) : graph::Fence();
+}
+
+std::span<const float> CompiledExecutor::output(int, int index) const {
+  const auto bytes = run_->output(index);
   return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
 Result<std::vector<std::int64_t>> CompiledExecutor::output_shape(int entry, int index) const {
-  const auto& symbols = item(entry).program->symbols();
+  const auto& symbols = item(entry).symbols;
   SymbolValues values;
-  for (std::size_t i = 0; i < symbols.size() && i < last_symbols_.size(); ++i) {
-    GALAGO_CHECK(values.bind(symbols[i].name, last_symbols_[i]));
+  for (std::size_t i = 0; i < symbols.size() && i < run_->symbols().size(); ++i) {
+    GALAGO_CHECK(values.bind(symbols[i].name, run_->symbols()[i]));
   }
   return item(entry).output_shapes[static_cast<std::size_t>(index)].resolve(values);
 }

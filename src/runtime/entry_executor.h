@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/arena.h"
-#include "graph/backend.h"
 #include "models/model.h"
+#include "runtime/entry_run.h"
+#include "runtime/program_set.h"
 
 namespace galago::runtime {
 
@@ -29,51 +29,30 @@ class EntryExecutor {
   virtual Result<std::vector<std::int64_t>> output_shape(int entry, int index) const = 0;
 };
 
-// Programs of a model, compiled once and shared by all sessions.
-class ProgramSet {
- public:
-  struct Item {
-    std::string name;
-    std::vector<graph::TraceInput> inputs;
-    std::vector<std::string> output_names;
-    std::vector<Shape> output_shapes;
-    std::unique_ptr<graph::Program> program;
-  };
-
-  // Traces every entry, runs the passes and compiles. With `taps`, intermediate stages become outputs.
-  static Result<std::shared_ptr<const ProgramSet>> compile(const models::Model& model, graph::Backend& backend,
-                                                           const models::EntryLimits& limits, bool taps);
-  const std::vector<Item>& items() const { return items_; }
-  // The arena that serves all of them.
-  std::int64_t arena_bytes() const;
-
- private:
-  std::vector<Item> items_;
-};
-
-// Runs a ProgramSet with an arena of its own.
+// Runs a ProgramSet with memory of its own.
 class CompiledExecutor : public EntryExecutor {
  public:
   static Result<std::unique_ptr<CompiledExecutor>> create(std::shared_ptr<const ProgramSet> programs, int n_threads);
   int find(std::string_view entry) const override;
   const std::vector<graph::TraceInput>& inputs(int entry) const override { return item(entry).inputs; }
-  const std::vector<graph::SymbolBound>& symbols(int entry) const override { return item(entry).program->symbols(); }
+  const std::vector<graph::SymbolBound>& symbols(int entry) const override { return item(entry).symbols; }
   const std::vector<std::string>& output_names(int entry) const override { return item(entry).output_names; }
   Status run(int entry, std::span<const std::int64_t> symbols, std::span<const std::byte* const> inputs,
              const ops::StepView* step) override;
+  // The same where nobody may wait: inputs, step and executor are left alone until the fence is done.
+  Result<graph::Fence> submit(int entry, std::span<const std::int64_t> symbols,
+                              std::span<const std::byte* const> inputs, const ops::StepView* step);
   std::span<const float> output(int entry, int index) const override;
   Result<std::vector<std::int64_t>> output_shape(int entry, int index) const override;
 
  private:
-  CompiledExecutor(std::shared_ptr<const ProgramSet> programs, Arena arena, int n_threads);
+  CompiledExecutor(std::shared_ptr<const ProgramSet> programs, std::shared_ptr<EntryRun> run, int n_threads)
+      : programs_(std::move(programs)), run_(std::move(run)), n_threads_(n_threads) {}
   const ProgramSet::Item& item(int entry) const { return programs_->items()[static_cast<std::size_t>(entry)]; }
 
   std::shared_ptr<const ProgramSet> programs_;
-  Arena arena_;
+  std::shared_ptr<EntryRun> run_;
   int n_threads_;
-  // Of the last run. An output may be an input as it is.
-  std::vector<std::int64_t> last_symbols_;
-  std::vector<const std::byte*> last_inputs_;
 };
 
 // Calls forward() of the entries op by op, for debugging models and to prove that tracing changes nothing.

@@ -21,13 +21,21 @@ struct TraceOptions {
 };
 
 struct EntryTrace {
+  // Of one backend's part of the graph.
+  struct Plan {
+    graph::Graph graph;
+    graph::MemoryPlan memory;
+    std::string program;  // its kernel calls, after the last pass
+  };
   std::string entry;
   graph::Graph graph;
-  graph::MemoryPlan plan;
+  std::vector<Plan> plans;
+
+  std::int64_t peak_bytes() const;
 };
 
-// After the last pass, graph and plan are those of the compiled program, for which the weights are packed. After an
-// earlier one nothing is packed, and the plan is that of the graph alone, without the backend's tables.
+// After the last pass, graph and plans are those of the compiled programs, for which the weights are packed. After an
+// earlier one nothing is packed, and the plans are those of the graph alone, without the backend's tables.
 Result<std::vector<EntryTrace>> trace_model(const std::filesystem::path& path, const TraceOptions& options);
 
 }  // namespace galago::runtime

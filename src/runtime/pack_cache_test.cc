@@ -81,8 +81,8 @@ TEST_F(PackCacheTest, IsWrittenAtTheFirstStartAndMappedAtTheSecond) {
   const auto first = open(), second = open();
   EXPECT_EQ(first->packing_report(), "written to " + file().string());
   EXPECT_EQ(second->packing_report(), "mapped from " + file().string());
-  EXPECT_EQ(first->backend().packed_bytes(), plain->backend().packed_bytes());
-  EXPECT_EQ(second->backend().packed_bytes(), plain->backend().packed_bytes());
+  EXPECT_EQ(first->backends()[0]->packed_bytes(), plain->backends()[0]->packed_bytes());
+  EXPECT_EQ(second->backends()[0]->packed_bytes(), plain->backends()[0]->packed_bytes());
   EXPECT_EQ(greedy(first), greedy(plain));
   EXPECT_EQ(greedy(second), greedy(plain));
 }

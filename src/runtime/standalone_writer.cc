@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "formats/gguf_writer.h"
-#include "graph/passes/pack.h"
 #include "graph/pipeline.h"
 #include "models/model.h"
 #include "runtime/greedy.h"
@@ -59,10 +58,9 @@ void for_each_place(const Tensor& tensor, const Visit& visit) {
 Result<std::set<const std::byte*>> needed_rows(const Engine& engine) {
   std::set<const std::byte*> places;
   const PackNaming naming(engine.checkpoint());
-  const graph::Backend* const backends[] = {&engine.backend()};
   for (const models::Entry& entry : engine.model().entries(engine.limits())) {
     GALAGO_TRY(graph::Graph graph, models::trace_entry(engine.model(), entry, /*taps=*/false));
-    GALAGO_TRY(graph, graph::run_passes(std::move(graph), backends));
+    GALAGO_TRY(graph, graph::run_passes(std::move(graph), asked(engine.backends())));
     for (const graph::Node& node : graph.nodes) {
       std::vector<graph::ValueId> weights;
       graph::for_each_weight(node, [&weights](graph::ValueId id) { weights.push_back(id); });

@@ -179,7 +179,7 @@ class PoisonedExecutor : public EntryExecutor {
 
   PoisonedExecutor(std::shared_ptr<const ProgramSet> programs, int n_threads)
       : programs_(std::move(programs)),
-        arena_(Arena::create(static_cast<std::uint64_t>(programs_->arena_bytes()) + kGuard).value()),
+        arena_(Arena::create(static_cast<std::uint64_t>(programs_->arena_bytes(0)) + kGuard).value()),
         n_threads_(n_threads) {}
 
   int find(std::string_view entry) const override {
@@ -189,18 +189,21 @@ class PoisonedExecutor : public EntryExecutor {
     return -1;
   }
   const std::vector<graph::TraceInput>& inputs(int entry) const override { return item(entry).inputs; }
-  const std::vector<graph::SymbolBound>& symbols(int entry) const override { return item(entry).program->symbols(); }
+  const std::vector<graph::SymbolBound>& symbols(int entry) const override { return item(entry).symbols; }
   const std::vector<std::string>& output_names(int entry) const override { return item(entry).output_names; }
   Status run(int entry, std::span<const std::int64_t> symbols, std::span<const std::byte* const> inputs,
              const ops::StepView* step) override {
     std::fill(arena_.bytes().begin(), arena_.bytes().end(), kPoison);
-    const auto peak = static_cast<std::size_t>(item(entry).program->plan().peak_bytes);
+    const auto peak = static_cast<std::size_t>(program(entry).plan().peak_bytes);
     symbols_.assign(symbols.begin(), symbols.end());
-    Status status = item(entry).program->run({.symbols = symbols_,
-                                              .inputs = inputs,
-                                              .step = step,
-                                              .arena = arena_.bytes().first(peak),
-                                              .n_threads = n_threads_});
+    std::vector<BufferView> views;
+    for (const std::byte* input : inputs) views.emplace_back(std::span(input, 1));
+    const auto submitted = program(entry).submit({.symbols = symbols_,
+                                                  .inputs = views,
+                                                  .step = step,
+                                                  .arena = BufferView(arena_.bytes().first(peak)),
+                                                  .n_threads = n_threads_});
+    Status status = submitted.ok() ? submitted->wait() : submitted.error();
     used_ = arena_.size();
     while (used_ > 0 && arena_.bytes()[used_ - 1] == kPoison) --used_;
     planned_ = peak;
@@ -208,7 +211,9 @@ class PoisonedExecutor : public EntryExecutor {
   }
   std::span<const float> output(int entry, int index) const override {
     const auto bytes =
-        item(entry).program->output(static_cast<std::size_t>(index), {.symbols = symbols_, .arena = arena_.bytes()});
+        program(entry)
+            .output(static_cast<std::size_t>(index), {.symbols = symbols_, .arena = BufferView(arena_.bytes())})
+            .bytes();
     return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
   }
   Result<std::vector<std::int64_t>> output_shape(int, int) const override { return std::vector<std::int64_t>(); }
@@ -218,6 +223,7 @@ class PoisonedExecutor : public EntryExecutor {
 
  private:
   const ProgramSet::Item& item(int entry) const { return programs_->items()[static_cast<std::size_t>(entry)]; }
+  const graph::Program& program(int entry) const { return *item(entry).parts[0].program; }
   std::shared_ptr<const ProgramSet> programs_;
   Arena arena_;
   int n_threads_;

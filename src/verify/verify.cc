@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "backends/cpu/cpu_executor.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "ops/executor.h"
@@ -114,10 +113,10 @@ Result<Report> verify_model(const std::filesystem::path& checkpoint, const std::
   GALAGO_TRY(const auto engine, runtime::Engine::open(checkpoint, model_options));
   GALAGO_TRY(const std::optional<MediaFolder> media, MediaFolder::read(checkpoint));
 
-  std::unique_ptr<cpu::CpuExecutor> kernels;
+  std::unique_ptr<ops::Executor> kernels;
   std::optional<ops::ExecutorScope> scope;
   if (options.eager) {
-    GALAGO_TRY(kernels, cpu::CpuExecutor::create(engine->n_threads()));
+    GALAGO_TRY(kernels, runtime::make_eager_executor(engine->n_threads()));
     scope.emplace(*kernels);
   }
   StageComparison comparison(expected, options.tolerance, options.from);

@@ -109,6 +109,8 @@ class Usage(Case):
             (["template", "model"], "--messages"),
             (["bench", "--tiles", "model"], "--tiles measures no model"),
             (["inspect"], "which file?"),
+            (["trace", "m", "--program", "--json"], "--program excludes"),
+            (["trace", "m", "--program", "--after", "fuse"], "leave out --after"),
             (["pack", "in"], "OUT"),
             (["cache", "list"], "ACTION"),
             (["cache", "rm"], "--all"),
@@ -176,6 +178,15 @@ class Inspect(Case):
         folder = json.loads(self.succeed("inspect", data / "sharded", "--json"))
         self.assertEqual((folder["format"], folder["files"]), ("Hugging Face", 2))
         self.assertIn("config", folder["metadata"])
+
+    def test_trace(self) -> None:
+        model = ROOT / "tests/data/goldens/text/smollm2"
+        fused = self.succeed("trace", model, "--entry", "decode", "--after", "fuse").decode()
+        self.assertRegex(fused, r"gated_linears\(.*\) on cpu")
+        self.assertNotIn(" copy(", fused)
+        program = self.succeed("trace", model, "--entry", "decode", "--program").decode()
+        self.assertTrue(program.startswith("program decode on cpu"), program)
+        self.assertRegex(program, r"\d+  rope \+ kv_append")
 
     def test_control_characters_are_shown(self) -> None:
         evil = "a\x1b[31m\u202eb\x07"

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -85,9 +86,8 @@ class CompilingExecutor : public ops::Executor {
 
   std::vector<Tensor> run(const ops::AnyOp& op, std::span<const Tensor> inputs, const ops::StepView* step) override {
     const auto is_weight = [&op](std::size_t i) {
-      if (std::holds_alternative<ops::Moe>(op)) return ops::Moe::is_stack(i);
-      return i == 1 && (std::holds_alternative<ops::Linear>(op) || std::holds_alternative<ops::Embedding>(op) ||
-                        std::holds_alternative<ops::Conv2d>(op));
+      if (std::ranges::count(ops::weight_inputs(op), i) > 0) return true;
+      return i == 1 && (std::holds_alternative<ops::Embedding>(op) || std::holds_alternative<ops::Conv2d>(op));
     };
     Source source;
     std::vector<Tensor> activations;

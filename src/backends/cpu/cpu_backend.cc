@@ -1,13 +1,14 @@
 #include "backends/cpu/cpu_backend.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "backends/cpu/cpu_program.h"
-#include "backends/cpu/lowering.h"
-#include "backends/cpu/patterns.h"
+#include "backends/cpu/lower_ops.h"
 #include "base/error.h"
+#include "base/host_buffer.h"
 #include "base/try.h"
-#include "graph/passes/pack.h"
 
 namespace galago::cpu {
 namespace {
@@ -95,7 +96,25 @@ Result<std::unique_ptr<CpuBackend>> CpuBackend::create(CpuOptions options) {
 }
 
 // Every op has a kernel or a scalar reference.
-std::optional<std::string> CpuBackend::refuses(const graph::Node&, const Graph&) const { return std::nullopt; }
+std::optional<std::string> CpuBackend::refuses(const graph::Node& node, const Graph&) const {
+  const auto* gated = node.match<GatedActMatch>();
+  const auto* gated_linears = node.match<GatedLinearsMatch>();
+  if ((gated != nullptr && !has_kernel(gated->act)) || (gated_linears != nullptr && !has_kernel(gated_linears->act))) {
+    return "there is no gated kernel for the activation";
+  }
+  if (node.copy() != nullptr) return "copies stand between backends";
+  return std::nullopt;
+}
+
+std::span<const graph::Pattern* const> CpuBackend::patterns() const {
+  namespace patterns = graph::patterns;
+  static constexpr std::array kPatterns = {
+      &patterns::kGroup,    &patterns::kNormLinears,   &patterns::kLinearResidual,
+      &patterns::kGatedAct, &patterns::kGatedLinears,  &patterns::kGatedDown,
+      &patterns::kAddNorm,  &patterns::kGatedResidual, &patterns::kRopeAppend,
+  };
+  return kPatterns;
+}
 
 std::string CpuBackend::layout(const graph::Value& weight) const {
   const int rank = weight.type.shape.rank();  // 3: one matrix for each expert
@@ -117,21 +136,22 @@ std::int64_t CpuBackend::scratch_bytes(const graph::Node& node, const Graph& gra
   return cpu::scratch_bytes(graph, node, arithmetic(graph));
 }
 
-Status CpuBackend::pack(std::span<const Graph> graphs) {
+Status CpuBackend::pack(std::span<const Graph* const> graphs) {
   std::vector<PackGroup> groups;
-  for (const Graph& graph : graphs) append_weights_to_pack(graph, groups);
+  for (const Graph* graph : graphs) append_weights_to_pack(*graph, groups);
   return weights_->pack(groups);
 }
 
 Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {
   CpuProgram::Parts parts;
-  parts.graph = unfuse_unmatched(std::move(graph));
+  parts.graph = std::move(graph);
   parts.symbols = graph::symbols(parts.graph);
   parts.kernels = options_.kernels;
   parts.weights = weights_;
   GALAGO_CHECK(check_symbols(parts.graph, parts.symbols));
   GALAGO_CHECK(check_packed_inputs(parts.graph));
-  GALAGO_CHECK(pack({&parts.graph, 1}));
+  const Graph* const graphs[] = {&parts.graph};
+  GALAGO_CHECK(pack(graphs));
   const auto scratch = [&](const graph::Node& node) { return scratch_bytes(node, parts.graph); };
   GALAGO_TRY(parts.plan, graph::plan_memory(parts.graph, scratch));
   Lowering lowering(parts.graph, parts.plan, *weights_, arithmetic(parts.graph));
@@ -148,6 +168,38 @@ Result<std::unique_ptr<graph::Program>> CpuBackend::compile(Graph graph) {
   parts.instructions = lowering.take_instructions();
   parts.constants = lowering.take_constants();
   return std::unique_ptr<graph::Program>(std::make_unique<CpuProgram>(std::move(parts)));
+}
+
+// Kernels write columns of many rows of an arena, each row in pages of its own.
+Result<std::shared_ptr<Buffer>> CpuBackend::allocate(std::uint64_t bytes, graph::BufferUse use) {
+  switch (use) {
+    case graph::BufferUse::kArena: return HostBuffer::create(bytes, Pages::kHuge);
+    case graph::BufferUse::kState: return HostBuffer::create(bytes, Pages::kReserved);
+    case graph::BufferUse::kTransfer: break;
+  }
+  return HostBuffer::create(bytes, Pages::kNormal);
+}
+
+Result<graph::Fence> CpuBackend::upload(std::span<const std::byte> from, const BufferView& to) {
+  return copy(BufferView(from), to);
+}
+
+Result<graph::Fence> CpuBackend::download(const BufferView& from, std::span<std::byte> to) {
+  return copy(from, BufferView(to));
+}
+
+Result<graph::Fence> CpuBackend::copy(const BufferView& from, const BufferView& to) {
+  if (from.size != to.size || (from.size > 0 && (from.host == nullptr || to.host == nullptr))) {
+    return error(ErrorCode::kInternal, "cpu: {} bytes to copy to a place of {}; the host addresses {}", from.size,
+                 to.size, from.host == nullptr || to.host == nullptr ? "not both" : "both");
+  }
+  if (from.size > 0) std::memmove(to.host, from.host, static_cast<std::size_t>(from.size));
+  return graph::Fence();
+}
+
+Result<graph::Fence> CpuBackend::clear(const BufferView& to) {
+  if (to.host != nullptr) std::memset(to.host, 0, static_cast<std::size_t>(to.size));
+  return graph::Fence();
 }
 
 }  // namespace galago::cpu

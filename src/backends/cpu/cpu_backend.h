@@ -28,17 +28,23 @@ class CpuBackend : public graph::Backend {
   static Result<std::unique_ptr<CpuBackend>> create(CpuOptions options);
 
   std::string_view name() const override { return kName; }
+  std::string device() const override { return options_.kernels->isa; }
+  std::uint64_t packed_bytes() const override { return weights_->packed_bytes(); }
   std::optional<std::string> refuses(const graph::Node& node, const graph::Graph& graph) const override;
+  std::span<const graph::Pattern* const> patterns() const override;
   std::string layout(const graph::Value& weight) const override;
   std::int64_t scratch_bytes(const graph::Node& node, const graph::Graph& graph) const override;
-  Status pack(std::span<const graph::Graph> graphs) override;
-  // Programs keep the weights they read; they may outlive the backend. May be called from several threads.
+  Status pack(std::span<const graph::Graph* const> graphs) override;
+  // May be called from several threads.
   Result<std::unique_ptr<graph::Program>> compile(graph::Graph graph) override;
 
-  // Of all weights packed so far.
-  std::uint64_t packed_bytes() const { return weights_->packed_bytes(); }
-  const KernelTable& kernels() const { return *options_.kernels; }
-  graph::Precision precision() const { return options_.precision; }
+  bool shares_host_memory() const override { return true; }
+  // Copies are done at once.
+  Result<std::shared_ptr<Buffer>> allocate(std::uint64_t bytes, graph::BufferUse use) override;
+  Result<graph::Fence> upload(std::span<const std::byte> from, const BufferView& to) override;
+  Result<graph::Fence> download(const BufferView& from, std::span<std::byte> to) override;
+  Result<graph::Fence> copy(const BufferView& from, const BufferView& to) override;
+  Result<graph::Fence> clear(const BufferView& to) override;
 
  private:
   explicit CpuBackend(CpuOptions options);

@@ -63,10 +63,10 @@ Result<std::vector<Tensor>> CpuExecutor::compute(const ops::AnyOp& op, std::span
   }
   GALAGO_TRY(const auto program, backend_->compile(std::move(graph)));
   GALAGO_TRY(const Arena arena, Arena::create(static_cast<std::uint64_t>(program->plan().peak_bytes)));
-  const graph::RunArguments arguments{.step = step, .arena = arena.bytes(), .n_threads = n_threads_};
-  GALAGO_CHECK(program->run(arguments));
+  const graph::RunArguments arguments{.step = step, .arena = BufferView(arena.bytes()), .n_threads = n_threads_};
+  GALAGO_CHECK(program->submit(arguments));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::span<const std::byte> bytes = program->output(i, arguments);
+    const std::span<const std::byte> bytes = program->output(i, arguments).bytes();
     if (!bytes.empty()) std::memcpy(outputs[i].mutable_bytes().data(), bytes.data(), bytes.size());
   }
   return outputs;

@@ -30,16 +30,16 @@ Status CpuProgram::check(const graph::RunArguments& arguments) const {
                  parts_.graph.inputs.size());
   }
   for (std::size_t i = 0; i < arguments.inputs.size(); ++i) {
-    if (arguments.inputs[i] == nullptr && parts_.input_elements[i].at(arguments.symbols) > 0) {
+    if (arguments.inputs[i].host == nullptr && parts_.input_elements[i].at(arguments.symbols) > 0) {
       return error(ErrorCode::kInvalidArgument, "{}: input {} ({}) is missing", program, i,
                    parts_.graph.value(parts_.graph.inputs[i]).name);
     }
   }
-  if (static_cast<std::int64_t>(arguments.arena.size()) < parts_.plan.peak_bytes ||
-      reinterpret_cast<std::uintptr_t>(arguments.arena.data()) % graph::kArenaAlignment != 0) {
+  if (static_cast<std::int64_t>(arguments.arena.size) < parts_.plan.peak_bytes ||
+      reinterpret_cast<std::uintptr_t>(arguments.arena.host) % graph::kArenaAlignment != 0) {
     return error(ErrorCode::kInvalidArgument, "{}: an arena of {} bytes at {}; expected {} at a multiple of {}",
-                 program, arguments.arena.size(), static_cast<const void*>(arguments.arena.data()),
-                 parts_.plan.peak_bytes, graph::kArenaAlignment);
+                 program, arguments.arena.size, static_cast<const void*>(arguments.arena.host), parts_.plan.peak_bytes,
+                 graph::kArenaAlignment);
   }
   if (parts_.has_state && arguments.step == nullptr) {
     return error(ErrorCode::kInvalidArgument, "{}: there is no step, which its state needs", program);
@@ -48,8 +48,8 @@ Status CpuProgram::check(const graph::RunArguments& arguments) const {
 }
 
 Run CpuProgram::make_run(const graph::RunArguments& arguments) const {
-  return {*parts_.kernels,        arguments.symbols, arguments.inputs,
-          arguments.arena.data(), arguments.step,    std::max(1, arguments.n_threads)};
+  return {*parts_.kernels,      arguments.symbols, arguments.inputs,
+          arguments.arena.host, arguments.step,    std::max(1, arguments.n_threads)};
 }
 
 // A member that was off its core may still be computing a chunk of a run that has ended, from these weights.
@@ -68,21 +68,29 @@ void CpuProgram::run_in_team(const Run& run, TeamMember& member, RunFailure& fai
   }
 }
 
-Status CpuProgram::run(const graph::RunArguments& arguments) const {
+Result<graph::Fence> CpuProgram::submit(const graph::RunArguments& arguments) const {
   GALAGO_CHECK(check(arguments));
   const Run run = make_run(arguments);
   if (parts_.instructions.size() <= Team::kMaxStages / Instruction::kStages) {
     RunFailure failure;
     const auto body = [&](TeamMember& member) { run_in_team(run, member, failure); };
-    if (ThreadPool::shared().run_team(run.n_threads, body)) return std::move(failure.status);
+    if (ThreadPool::shared().run_team(run.n_threads, body)) {
+      if (!failure.status.ok()) return std::move(failure.status).error();
+      return graph::Fence();
+    }
   }
   for (const InstructionPtr& instruction : parts_.instructions) GALAGO_CHECK(instruction->run(run));
-  return {};
+  return graph::Fence();
 }
 
-std::span<const std::byte> CpuProgram::output(std::size_t index, const graph::RunArguments& arguments) const {
+BufferView CpuProgram::output(std::size_t index, const graph::RunArguments& arguments) const {
   const Run run = make_run(arguments);
-  return {run.read(parts_.outputs[index]), static_cast<std::size_t>(run.at(parts_.output_bytes[index]))};
+  const Operand& operand = parts_.outputs[index];
+  const auto bytes = static_cast<std::uint64_t>(run.at(parts_.output_bytes[index]));
+  if (operand.place == Operand::Place::kArena) {
+    return arguments.arena.part(static_cast<std::uint64_t>(operand.index), bytes);
+  }
+  return BufferView(std::span<const std::byte>(run.read(operand), static_cast<std::size_t>(bytes)));
 }
 
 std::string CpuProgram::to_string() const {

@@ -34,11 +34,9 @@ class CpuProgram : public graph::Program {
   const std::vector<graph::SymbolBound>& symbols() const override { return parts_.symbols; }
   const graph::MemoryPlan& plan() const override { return parts_.plan; }
   std::size_t n_outputs() const override { return parts_.outputs.size(); }
-  Status run(const graph::RunArguments& arguments) const override;
-  std::span<const std::byte> output(std::size_t index, const graph::RunArguments& arguments) const override;
+  Result<graph::Fence> submit(const graph::RunArguments& arguments) const override;
+  BufferView output(std::size_t index, const graph::RunArguments& arguments) const override;
   std::string to_string() const override;
-
-  const graph::Graph& graph() const { return parts_.graph; }
 
  private:
   Status check(const graph::RunArguments& arguments) const;

@@ -34,7 +34,7 @@ const std::byte* Run::read(const Operand& operand) const {
   switch (operand.place) {
     case Operand::Place::kNone: return nullptr;
     case Operand::Place::kArena: return arena + operand.index;
-    case Operand::Place::kInput: return inputs[static_cast<std::size_t>(operand.index)];
+    case Operand::Place::kInput: return inputs[static_cast<std::size_t>(operand.index)].host;
     case Operand::Place::kConstant: return operand.constant;
   }
   return nullptr;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backends/cpu/kernel_functions.h"
+#include "base/buffer.h"
 #include "base/function_ref.h"
 #include "base/thread_pool.h"
 #include "galago/result.h"
@@ -61,7 +62,7 @@ struct RunFailure {
 struct Run {
   const KernelTable& kernels;
   std::span<const std::int64_t> symbols;
-  std::span<const std::byte* const> inputs;
+  std::span<const BufferView> inputs;
   std::byte* arena;
   const ops::StepView* step;
   int n_threads;

@@ -63,7 +63,7 @@ std::string LinearPart::to_string(const Size& cols) const {
                      view.kind == WeightKind::kRows ? " rows" : " tile16", cols.to_string(), out_cols.to_string());
 }
 
-Result<LinearPart> make_part(Lowering& to, const LinearsPattern::Part& pattern, RowForm form) {
+Result<LinearPart> make_part(Lowering& to, const LinearsMatch::Part& pattern, RowForm form) {
   const graph::Value& weight = to.graph().value(pattern.weight);
   LinearPart part;
   part.dtype = weight.type.dtype;
@@ -219,7 +219,7 @@ InputPlaces plan_input(const Shape& shape, bool normed, std::span<const RowForm>
   return places;
 }
 
-LinearInput make_input(Lowering& to, ValueId x, const std::optional<NormPattern>& norm, std::span<const RowForm> forms,
+LinearInput make_input(Lowering& to, ValueId x, const std::optional<NormMatch>& norm, std::span<const RowForm> forms,
                        const InputPlaces& places) {
   LinearInput input;
   const ValueId given = norm ? norm->x : x;

@@ -31,7 +31,7 @@ struct LinearPart {
   std::string to_string(const Size& cols) const;  // "linear_int8 q4_0 tile16 64 -> 96"
 };
 
-Result<LinearPart> make_part(Lowering& to, const LinearsPattern::Part& pattern, RowForm form);
+Result<LinearPart> make_part(Lowering& to, const LinearsMatch::Part& pattern, RowForm form);
 
 // The form that each weight is multiplied with. Weights that share their rows take tiles of bf16 all, or none does.
 std::vector<RowForm> forms_of(const graph::Graph& graph, std::span<const ValueId> weights, Arithmetic arithmetic);
@@ -45,7 +45,7 @@ class LinearInput {
     kMade,    // left in scratch by the instruction before, in the form that is read
   };
   Origin origin = Origin::kGiven;
-  NormPattern norm;                       // of kNormed
+  NormMatch norm;                         // of kNormed
   Operand given, norm_weight, norm_bias;  // floats from outside
   FormedRows<Operand> rows_in;            // where each form is that something reads
   Size rows, cols;
@@ -76,7 +76,7 @@ class LinearInput {
 // Where an input's forms lie in its node's scratch; nothing for what is not there.
 using InputPlaces = FormedRows<std::optional<std::int64_t>>;
 InputPlaces plan_input(const Shape& shape, bool normed, std::span<const RowForm> forms, ScratchLayout& layout);
-LinearInput make_input(Lowering& to, ValueId x, const std::optional<NormPattern>& norm, std::span<const RowForm> forms,
+LinearInput make_input(Lowering& to, ValueId x, const std::optional<NormMatch>& norm, std::span<const RowForm> forms,
                        const InputPlaces& places);
 
 // y = rows W^T + bias + residual for each part.

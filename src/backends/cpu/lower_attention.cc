@@ -313,7 +313,7 @@ Status lower(Lowering& to, const Node& node, const ops::KvAppend& op) {
   return {};
 }
 
-Status lower(Lowering& to, const RopeAppendPattern& pattern) {
+Status lower(Lowering& to, const RopeAppendMatch& pattern) {
   auto instruction = make_append(to, pattern.append, pattern.k, pattern.v);
   instruction->rotates = true;
   instruction->rope = rope_rows(to, pattern.rope, pattern.k, pattern.positions, pattern.inv_freq);
@@ -350,7 +350,7 @@ Status lower(Lowering& to, const Node& node, const ops::DenseAttention& op) {
   return {};
 }
 
-std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendPattern& rope_append) {
+std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendMatch& rope_append) {
   const Shape& k = graph.value(rope_append.k).type.shape;
   return k.max_elements().value_or(0) * static_cast<std::int64_t>(sizeof(float));
 }

@@ -114,6 +114,8 @@ class GatedInstruction : public Instruction {
 
 }  // namespace
 
+bool has_kernel(ops::UnaryKind kind) { return kind != ops::UnaryKind::kRelu2; }
+
 UnaryOp unary_op(ops::UnaryKind kind) {
   switch (kind) {
     case ops::UnaryKind::kSilu: return UnaryOp::kSilu;
@@ -146,7 +148,7 @@ Status lower(Lowering& to, const Node& node, const ops::Unary& op) {
   return {};
 }
 
-Status lower(Lowering& to, const GatedPattern& gated) {
+Status lower(Lowering& to, const GatedActMatch& gated) {
   auto instruction = std::make_unique<GatedInstruction>();
   instruction->title = std::string(ops::to_string(gated.act));
   instruction->op = unary_op(gated.act);

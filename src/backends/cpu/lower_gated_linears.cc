@@ -177,7 +177,7 @@ struct GatedPlan {
   std::int64_t results = 0;  // in scratch, when a linear follows
 };
 
-GatedPlan plan(const graph::Graph& graph, const GatedLinearsPattern& pattern, Arithmetic arithmetic) {
+GatedPlan plan(const graph::Graph& graph, const GatedLinearsMatch& pattern, Arithmetic arithmetic) {
   GatedPlan made;
   made.forms = forms_of(graph, std::array{pattern.gate.weight, pattern.up.weight}, arithmetic);
   const Shape& shape = graph.value(pattern.norm ? pattern.norm->x : pattern.x).type.shape;
@@ -191,7 +191,7 @@ GatedPlan plan(const graph::Graph& graph, const GatedLinearsPattern& pattern, Ar
 
 }  // namespace
 
-Status lower(Lowering& to, const GatedLinearsPattern& pattern) {
+Status lower(Lowering& to, const GatedLinearsMatch& pattern) {
   const GatedPlan planned = plan(to.graph(), pattern, to.arithmetic());
   auto instruction = std::make_unique<GatedLinearsInstruction>();
   instruction->input = make_input(to, pattern.x, pattern.norm, planned.forms, planned.places);
@@ -213,8 +213,7 @@ Status lower(Lowering& to, const GatedLinearsPattern& pattern) {
   return {};
 }
 
-std::int64_t gated_linears_scratch(const graph::Graph& graph, const GatedLinearsPattern& pattern,
-                                   Arithmetic arithmetic) {
+std::int64_t gated_linears_scratch(const graph::Graph& graph, const GatedLinearsMatch& pattern, Arithmetic arithmetic) {
   return plan(graph, pattern, arithmetic).layout.bytes();
 }
 

@@ -195,7 +195,7 @@ struct LinearsPlan {
   InputPlaces places;
 };
 
-LinearsPlan plan(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic) {
+LinearsPlan plan(const graph::Graph& graph, const LinearsMatch& linears, Arithmetic arithmetic) {
   LinearsPlan made;
   std::vector<ValueId> weights;
   for (const auto& part : linears.parts) weights.push_back(part.weight);
@@ -211,7 +211,7 @@ InstructionPtr linears_instruction(LinearInput input, std::vector<LinearPart> pa
   return std::make_unique<LinearsInstruction>(std::move(input), std::move(parts), residual);
 }
 
-Status lower(Lowering& to, const LinearsPattern& linears) {
+Status lower(Lowering& to, const LinearsMatch& linears) {
   const LinearsPlan planned = plan(to.graph(), linears, to.arithmetic());
   std::vector<LinearPart> parts;
   for (std::size_t i = 0; i < linears.parts.size(); ++i) {
@@ -226,13 +226,13 @@ Status lower(Lowering& to, const LinearsPattern& linears) {
 }
 
 Status lower(Lowering& to, const Node& node, const ops::MatMul&) {
-  LinearsPattern linears;
+  LinearsMatch linears;
   linears.x = node.inputs[0];
   linears.parts.push_back({node.inputs[1], kNoValue, node.outputs[0]});
   return lower(to, linears);
 }
 
-std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic) {
+std::int64_t linears_scratch(const graph::Graph& graph, const LinearsMatch& linears, Arithmetic arithmetic) {
   return plan(graph, linears, arithmetic).layout.bytes();
 }
 

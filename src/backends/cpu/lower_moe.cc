@@ -82,7 +82,7 @@ struct MoeLayout {
 
 // Whether kernels do it; otherwise the reference runs. Experts that only a run brings are none of a model.
 bool has_moe_kernels(const graph::Graph& graph, const Node& node, const ops::Moe& op) {
-  return has_kernel(op.activation) && std::ranges::all_of(std::array{op.kGate, op.kUp, op.kDown}, [&](std::size_t i) {
+  return has_kernel(op.activation) && std::ranges::all_of(op.kWeightInputs, [&](std::size_t i) {
            const graph::Value& weight = graph.value(node.inputs[i]);
            return weight.is_constant() && weight.type.shape.max_elements().value_or(0) > 0;
          });
@@ -129,7 +129,7 @@ Result<ExpertStack> make_stack(Lowering& to, const Node& node, std::size_t input
 }
 
 Status lower_moe_reference(Lowering& to, const Node& node, const ops::Moe& op) {
-  for (const std::size_t i : {op.kGate, op.kUp, op.kDown}) {
+  for (const std::size_t i : op.kWeightInputs) {
     const graph::Value& weight = to.graph().value(node.inputs[i]);
     if (!weight.is_constant() || !weight.constant.is_packed()) continue;
     return error(ErrorCode::kUnsupported, "{} {}: is there only packed, but moe with {} needs its rows", weight.name,

@@ -1,18 +1,26 @@
-// How each op and pattern becomes instructions: one function each, by families in lower_*.cc. An op without one runs
+// How each op and match becomes instructions: one function each, by families in lower_*.cc. An op without one runs
 // its scalar reference.
 #pragma once
 
 #include "backends/cpu/lowering.h"
-#include "backends/cpu/patterns.h"
+#include "graph/patterns.h"
 
 namespace galago::cpu {
 
-Status lower(Lowering& to, const LinearsPattern& linears);
-Status lower(Lowering& to, const GatedLinearsPattern& gated_linears);
-Status lower(Lowering& to, const NormPattern& norm);
-Status lower(Lowering& to, const AddNormPattern& add_norm);
-Status lower(Lowering& to, const GatedPattern& gated);
-Status lower(Lowering& to, const RopeAppendPattern& rope_append);
+using graph::AddNormMatch;
+using graph::GatedActMatch;
+using graph::GatedLinearsMatch;
+using graph::kNoValue;
+using graph::LinearsMatch;
+using graph::NormMatch;
+using graph::RopeAppendMatch;
+
+Status lower(Lowering& to, const LinearsMatch& linears);
+Status lower(Lowering& to, const GatedLinearsMatch& gated_linears);
+Status lower(Lowering& to, const NormMatch& norm);
+Status lower(Lowering& to, const AddNormMatch& add_norm);
+Status lower(Lowering& to, const GatedActMatch& gated);
+Status lower(Lowering& to, const RopeAppendMatch& rope_append);
 
 Status lower(Lowering& to, const Node& node, const ops::MatMul& op);
 Status lower(Lowering& to, const Node& node, const ops::Moe& op);
@@ -48,6 +56,8 @@ Status lower(Lowering& to, const Node& node, const ops::AdaptiveAvgPool2d& op);
 InstructionPtr reference_instruction(Lowering& to, const Node& node);
 Status lower_reference(Lowering& to, const Node& node);
 
+// Whether gated and unary kernels have the function.
+bool has_kernel(ops::UnaryKind kind);
 // The kernels' name of an activation; only where has_kernel().
 UnaryOp unary_op(ops::UnaryKind kind);
 
@@ -64,11 +74,11 @@ void for_heads(const Run& run, std::int64_t n_rows, std::int64_t row_block, std:
                FunctionRef<void(std::int64_t, std::int64_t, std::int64_t)> task);
 
 // Scratch of what needs any.
-std::int64_t linears_scratch(const graph::Graph& graph, const LinearsPattern& linears, Arithmetic arithmetic);
-std::int64_t gated_linears_scratch(const graph::Graph& graph, const GatedLinearsPattern& gated_linears,
+std::int64_t linears_scratch(const graph::Graph& graph, const LinearsMatch& linears, Arithmetic arithmetic);
+std::int64_t gated_linears_scratch(const graph::Graph& graph, const GatedLinearsMatch& gated_linears,
                                    Arithmetic arithmetic);
 std::int64_t moe_scratch(const graph::Graph& graph, const Node& node, Arithmetic arithmetic);
-std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendPattern& rope_append);
+std::int64_t rope_append_scratch(const graph::Graph& graph, const RopeAppendMatch& rope_append);
 std::int64_t paged_attention_scratch(const graph::Graph& graph, const Node& node);
 std::int64_t dense_attention_scratch(const graph::Graph& graph, const Node& node);
 std::int64_t causal_conv_scratch(const graph::Graph& graph, const Node& node);

@@ -42,7 +42,7 @@ class NormInstruction : public Instruction {
   }
 };
 
-std::unique_ptr<NormInstruction> make_norm(Lowering& to, const NormPattern& norm) {
+std::unique_ptr<NormInstruction> make_norm(Lowering& to, const NormMatch& norm) {
   auto instruction = std::make_unique<NormInstruction>();
   instruction->layer_norm = norm.layer_norm;
   instruction->weight_plus_one = norm.weight_plus_one;
@@ -110,14 +110,14 @@ Status lower_row(Lowering& to, const Node& node, const char* title, decltype(Row
 
 }  // namespace
 
-Status lower(Lowering& to, const NormPattern& norm) {
+Status lower(Lowering& to, const NormMatch& norm) {
   auto instruction = make_norm(to, norm);
   instruction->x = to.operand(norm.x);
   to.emit(std::move(instruction));
   return {};
 }
 
-Status lower(Lowering& to, const AddNormPattern& add_norm) {
+Status lower(Lowering& to, const AddNormMatch& add_norm) {
   auto instruction = make_norm(to, add_norm.norm);
   instruction->x = to.operand(add_norm.a);
   instruction->residual = to.operand(add_norm.b);

@@ -46,14 +46,14 @@ Status Lowering::lower(std::size_t node_index) {
 }
 
 Status Lowering::lower_node(const Node& node) {
-  if (const auto linears = match_linears(node)) return cpu::lower(*this, *linears);
-  if (const auto gated_linears = match_gated_linears(node)) return cpu::lower(*this, *gated_linears);
-  if (const auto norm = match_norm(node)) return cpu::lower(*this, *norm);
-  if (const auto add_norm = match_add_norm(node)) return cpu::lower(*this, *add_norm);
-  if (const auto gated = match_gated(node)) return cpu::lower(*this, *gated);
-  if (const auto rope_append = match_rope_append(node)) return cpu::lower(*this, *rope_append);
+  if (const auto linears = graph::linears_of(node)) return cpu::lower(*this, *linears);
+  if (const auto norm = graph::norm_of(node)) return cpu::lower(*this, *norm);
+  if (const auto* gated_linears = node.match<GatedLinearsMatch>()) return cpu::lower(*this, *gated_linears);
+  if (const auto* add_norm = node.match<AddNormMatch>()) return cpu::lower(*this, *add_norm);
+  if (const auto* gated = node.match<GatedActMatch>()) return cpu::lower(*this, *gated);
+  if (const auto* rope_append = node.match<RopeAppendMatch>()) return cpu::lower(*this, *rope_append);
   const auto* plain = std::get_if<ops::AnyOp>(&node.op);
-  if (plain == nullptr) return error(ErrorCode::kInternal, "{}: nothing lowers the pattern", name(node));
+  if (plain == nullptr) return error(ErrorCode::kInternal, "{}: nothing lowers it", name(node));
   return std::visit(LowerOp{*this, node}, *plain);
 }
 
@@ -106,11 +106,11 @@ Operand Lowering::rope_table(const ops::Rope& rope, ValueId positions, ValueId i
 }
 
 std::int64_t scratch_bytes(const graph::Graph& graph, const Node& node, Arithmetic arithmetic) {
-  if (const auto linears = match_linears(node)) return linears_scratch(graph, *linears, arithmetic);
-  if (const auto gated_linears = match_gated_linears(node)) {
+  if (const auto linears = graph::linears_of(node)) return linears_scratch(graph, *linears, arithmetic);
+  if (const auto* gated_linears = node.match<GatedLinearsMatch>()) {
     return gated_linears_scratch(graph, *gated_linears, arithmetic);
   }
-  if (const auto rope_append = match_rope_append(node)) return rope_append_scratch(graph, *rope_append);
+  if (const auto* rope_append = node.match<RopeAppendMatch>()) return rope_append_scratch(graph, *rope_append);
   if (node.as<ops::Moe>() != nullptr) return moe_scratch(graph, node, arithmetic);
   if (node.as<ops::PagedAttention>() != nullptr) return paged_attention_scratch(graph, node);
   if (node.as<ops::DenseAttention>() != nullptr) return dense_attention_scratch(graph, node);

@@ -55,15 +55,15 @@ Tensor Step::positions() const { return Tensor::from(position, {1, static_cast<s
 
 Result<std::vector<Floats>> Compiled::run(const std::vector<Tensor>& inputs, const std::vector<std::int64_t>& symbols,
                                           const ops::StepView* step, int n_threads, std::uint8_t poison) const {
-  std::vector<const std::byte*> data;
-  for (const Tensor& input : inputs) data.push_back(input.bytes().data());
+  std::vector<BufferView> data;
+  for (const Tensor& input : inputs) data.emplace_back(input.bytes());
   GALAGO_TRY(const Arena arena, Arena::create(static_cast<std::uint64_t>(program->plan().peak_bytes)));
   std::fill(arena.bytes().begin(), arena.bytes().end(), std::byte{poison});
-  const graph::RunArguments arguments{symbols, data, step, arena.bytes(), n_threads};
-  GALAGO_CHECK(program->run(arguments));
+  const graph::RunArguments arguments{symbols, data, step, BufferView(arena.bytes()), n_threads};
+  GALAGO_CHECK(program->submit(arguments));
   std::vector<Floats> outputs;
   for (std::size_t i = 0; i < program->n_outputs(); ++i) {
-    const auto bytes = program->output(i, arguments);
+    const auto bytes = program->output(i, arguments).bytes();
     Floats values(bytes.size() / sizeof(float));
     if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
     outputs.push_back(std::move(values));

@@ -155,14 +155,14 @@ TEST_F(ProgramTest, ChecksItsArguments) {
   const Call call;
   const ops::StepView step = call.step.view(states);
   const auto inputs = call.inputs();
-  std::vector<const std::byte*> data;
-  for (const Tensor& input : inputs) data.push_back(input.bytes().data());
+  std::vector<BufferView> data;
+  for (const Tensor& input : inputs) data.emplace_back(input.bytes());
   const auto symbols = call.symbols();
   const Arena arena = Arena::create(static_cast<std::uint64_t>(compiled.program->plan().peak_bytes)).value();
-  const graph::RunArguments good{symbols, data, &step, arena.bytes(), 1};
-  ASSERT_TRUE(compiled.program->run(good).ok());
+  const graph::RunArguments good{symbols, data, &step, BufferView(arena.bytes()), 1};
+  ASSERT_TRUE(compiled.program->submit(good).ok());
   const auto message = [&](const graph::RunArguments& arguments) {
-    const Status status = compiled.program->run(arguments);
+    const auto status = compiled.program->submit(arguments);
     return status.ok() ? "" : status.error().message;
   };
   auto bad = good;
@@ -174,13 +174,13 @@ TEST_F(ProgramTest, ChecksItsArguments) {
   bad.symbols = negative;
   EXPECT_THAT(message(bad), HasSubstr("patches is -1"));
   bad = good;
-  bad.inputs = std::span<const std::byte* const>(data).first(4);
+  bad.inputs = std::span<const BufferView>(data).first(4);
   EXPECT_THAT(message(bad), HasSubstr("4 inputs were given; expected 5"));
   bad = good;
-  data[2] = nullptr;
+  data[2] = {};
   EXPECT_THAT(message(bad), HasSubstr("input 2 (pictures) is missing"));
-  data[2] = inputs[2].bytes().data();
-  bad.arena = arena.bytes().first(arena.size() - 1);
+  data[2] = BufferView(inputs[2].bytes());
+  bad.arena = BufferView(arena.bytes().first(arena.size() - 1));
   EXPECT_THAT(message(bad), HasSubstr("expected " + std::to_string(arena.size())));
   bad = good;
   bad.step = nullptr;
@@ -192,11 +192,11 @@ TEST_F(ProgramTest, ChecksItsArguments) {
 }
 
 void expect_no_allocations(const graph::Program& program, const graph::RunArguments& arguments) {
-  ASSERT_TRUE(program.run(arguments).ok());  // starts the pool's threads
+  ASSERT_TRUE(program.submit(arguments).ok());  // starts the pool's threads
   let_threads_begin();
   const std::int64_t before = allocation_count();
   bool ok = true;
-  for (int i = 0; i < 20; ++i) ok = ok && program.run(arguments).ok();
+  for (int i = 0; i < 20; ++i) ok = ok && program.submit(arguments).ok();
   EXPECT_EQ(allocation_count() - before, 0);
   EXPECT_TRUE(ok);
 }
@@ -206,11 +206,11 @@ TEST_F(ProgramTest, AllocatesNothing) {
   const Call call;
   const ops::StepView step = call.step.view(states);
   const auto inputs = call.inputs();
-  std::vector<const std::byte*> data;
-  for (const Tensor& input : inputs) data.push_back(input.bytes().data());
+  std::vector<BufferView> data;
+  for (const Tensor& input : inputs) data.emplace_back(input.bytes());
   const auto symbols = call.symbols();
   const Arena arena = Arena::create(static_cast<std::uint64_t>(compiled.program->plan().peak_bytes)).value();
-  const graph::RunArguments arguments{symbols, data, &step, arena.bytes(), 3};
+  const graph::RunArguments arguments{symbols, data, &step, BufferView(arena.bytes()), 3};
   expect_no_allocations(*compiled.program, arguments);
 }
 
@@ -225,10 +225,10 @@ TEST(MoeProgramTest, AllocatesNothing) {
                       }};
   const Compiled compiled = compile(source, {.precision = graph::Precision::kFast});
   const Tensor x = Tensor::random({40, 64}, 3), logits = Tensor::random({40, 16}, 4);
-  const std::vector<const std::byte*> data = {x.bytes().data(), logits.bytes().data()};
+  const std::vector<BufferView> data = {BufferView(x.bytes()), BufferView(logits.bytes())};
   const Arena arena = Arena::create(static_cast<std::uint64_t>(compiled.program->plan().peak_bytes)).value();
   for (const std::vector<std::int64_t>& symbols : {std::vector<std::int64_t>{1}, {40}}) {
-    const graph::RunArguments arguments{symbols, data, nullptr, arena.bytes(), 3};
+    const graph::RunArguments arguments{symbols, data, nullptr, BufferView(arena.bytes()), 3};
     expect_no_allocations(*compiled.program, arguments);
   }
 }
@@ -249,13 +249,13 @@ TEST_F(ProgramTest, UsesThePlannedPeakAndNoMore) {
   const std::vector<std::int32_t> ids(kBound, 3), places(kBound, -1), rows(kBound, 1);
   const std::vector<Tensor> inputs = {Tensor::from(ids, {kBound}), step.positions(), Tensor::random({8, 64}, 1),
                                       Tensor::from(places, {kBound}), Tensor::from(rows, {kBound})};
-  std::vector<const std::byte*> data;
-  for (const Tensor& input : inputs) data.push_back(input.bytes().data());
+  std::vector<BufferView> data;
+  for (const Tensor& input : inputs) data.emplace_back(input.bytes());
   const std::vector<std::int64_t> symbols = {kBound, 8, kBound};
   std::size_t used = 0;
   for (const int fill : {0x00, 0xff}) {  // what is written may look like one of them
     std::memset(arena.data(), fill, arena.size());
-    ASSERT_TRUE(compiled.program->run({symbols, data, &view, arena, 2}).ok());
+    ASSERT_TRUE(compiled.program->submit({symbols, data, &view, BufferView(arena), 2}).ok());
     for (std::size_t i = used; i < peak; ++i) {
       if (arena[i] != static_cast<std::byte>(fill)) used = i + 1;
     }
