@@ -20,8 +20,8 @@ std::string joined(const std::string& prefix, const std::string& name) {
   return prefix + "." + name;
 }
 
+// At once, in the middle of a trace too: the values belong to the module.
 Tensor random_parameter(const Shape& shape) {
-  // At once, also while a trace runs: the parameter outlives it.
   const ops::ExecutorScope at_once(ops::reference_executor());
   const double columns = shape.rank() == 0 ? 1.0 : static_cast<double>(shape.dim(-1).bound());
   const Tensor values = Tensor::random(shape, std::hash<std::string>{}(shape.to_string()));
