@@ -78,7 +78,8 @@ class GgufMapTest : public ::testing::Test {
   // The frequencies of the rope that a decoder makes of the file.
   std::vector<float> frequencies(const Add& add = nullptr) {
     const Json json = config(add);
-    return nn::rope_frequencies(decoder_config(json, "m.gguf").value().rope).value();
+    const auto config = decoder_config(ConfigReader(json, "m.gguf"), /*sequence_length=*/0).value();
+    return nn::rope_frequencies(*config.attention.rope).value().inv_freq;
   }
 
   std::filesystem::path path_ =

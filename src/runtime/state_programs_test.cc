@@ -106,13 +106,14 @@ struct Entry {
 
   Result<Floats> run(std::span<const float> x, std::int64_t rows, const ops::StepView& step, int n_threads) const {
     const std::array symbols = {rows};
-    const std::array inputs = {reinterpret_cast<const std::byte*>(x.data())};
-    const graph::RunArguments arguments{symbols, inputs, &step, arena.bytes(), n_threads};
-    GALAGO_CHECK(program->run(arguments));
+    const std::array inputs = {BufferView(std::as_bytes(x))};
+    const graph::RunArguments arguments{symbols, inputs, &step, BufferView(arena.bytes()), n_threads};
+    GALAGO_TRY(const graph::Fence fence, program->submit(arguments));
+    GALAGO_CHECK(fence.wait());
     if (program->n_outputs() == 0) return Floats();
-    const auto bytes = program->output(0, arguments);
-    Floats values(bytes.size() / sizeof(float));
-    std::memcpy(values.data(), bytes.data(), bytes.size());
+    const BufferView bytes = program->output(0, arguments);
+    Floats values(bytes.size / sizeof(float));
+    std::memcpy(values.data(), bytes.host, bytes.size);
     return values;
   }
 };

@@ -99,7 +99,7 @@ TEST_F(StepRows, DecodingGoesOnAfterTheLargestPosition) {
 TEST_F(StepRows, PositionsSurviveTheReuseOfAPrefix) {
   Sequence sequence(toy_.store), fresh(toy_.store);
   read(sequence, ToyPrompt(30));
-  sequence.truncate(10);
+  ASSERT_TRUE(sequence.return_to(10).ok());
   EXPECT_EQ(sequence.next_position(), 7);
   read(fresh, ToyPrompt(10));
   EXPECT_TRUE(same_bits_of(decode(sequence, {}), decode(fresh, {7, 7, 7})));

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/cpu/cpu_backend.h"
+#include "runtime/backends.h"
 #include "runtime/entry_executor.h"
 
 namespace galago::runtime {
@@ -33,8 +33,9 @@ class ToyExecutors {
   explicit ToyExecutors(const models::Model& model, const models::EntryLimits& limits = {})
       : model_(model),
         limits_(limits),
-        backend_(cpu::CpuBackend::create({.precision = graph::Precision::kExact}).value()),
-        programs_(ProgramSet::compile(model, *backend_, limits, /*taps=*/false).value()) {}
+        programs_(ProgramSet::compile(model, choose_backends({.precision = Precision::kExact}).value().list, limits,
+                                      /*taps=*/false)
+                      .value()) {}
   std::unique_ptr<EntryExecutor> compiled() const { return CompiledExecutor::create(programs_, 2).value(); }
   std::unique_ptr<EntryExecutor> eager() const {
     return std::make_unique<EagerExecutor>(model_, limits_, /*taps=*/false);
@@ -43,7 +44,6 @@ class ToyExecutors {
  private:
   const models::Model& model_;
   models::EntryLimits limits_;
-  std::unique_ptr<cpu::CpuBackend> backend_;
   std::shared_ptr<const ProgramSet> programs_;
 };
 

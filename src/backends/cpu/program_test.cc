@@ -284,7 +284,7 @@ TEST_F(ProgramTest, PrintsAKernelALine) {
   EXPECT_THAT(text, HasSubstr("linear_int8 q4_0 tile16 96 -> 64 + residual"));
   EXPECT_THAT(text, HasSubstr("rope + kv_append  rows tokens  state 0 paged(heads=4, k_dim=16, v_dim=16)"));
   EXPECT_THAT(text, HasSubstr("attention_paged  rows tokens  heads 4 x 16  kv heads 4"));
-  const auto& graph = dynamic_cast<const CpuProgram&>(*compiled.program).graph();
+  const graph::Graph& graph = compiled.graph;
   const auto reshapes = count_nodes(graph, "reshape");
   EXPECT_GT(reshapes, 0);
   // A title, a line for each node that is no reshape, one more for the gated network's down, and the rope table.
