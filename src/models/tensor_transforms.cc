@@ -1,10 +1,10 @@
 #include "models/tensor_transforms.h"
 
-#include <cstring>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/try.h"
+#include "models/row_readers.h"
 #include "ops/executor.h"
 
 namespace galago::models::transforms {
@@ -61,50 +61,6 @@ Result<Tensor> range(const Tensor& tensor, std::int64_t first, std::int64_t coun
   return ordered(tensor, std::move(order));
 }
 
-// A matrix of plain numbers by columns.
-class TransposedRows : public RowReader {
- public:
-  explicit TransposedRows(Tensor stored) : stored_(std::move(stored)) {}
-
-  void read(std::int64_t row, std::byte* out) const override {
-    const auto element = static_cast<std::size_t>(info(stored_.dtype()).block_bytes);
-    const auto rows = static_cast<std::size_t>(stored_.size(0)), cols = static_cast<std::size_t>(stored_.size(1));
-    const std::byte* from = stored_.bytes().data() + static_cast<std::size_t>(row) * element;
-    for (std::size_t i = 0; i < rows; ++i, out += element, from += cols * element) std::memcpy(out, from, element);
-  }
-  std::vector<std::span<const std::byte>> sources() const override { return {stored_.bytes()}; }
-  std::string_view kind() const override { return "transposed"; }
-
- private:
-  Tensor stored_;
-};
-
-// Blocks of ggml's MXFP4: the exponent, then a byte for elements j and j + 16, where the codes have 2j and 2j + 1.
-class Mxfp4Rows : public RowReader {
- public:
-  static constexpr std::int64_t kCodeBytes = 16;
-
-  Mxfp4Rows(Tensor codes, Tensor exponents) : codes_(std::move(codes)), exponents_(std::move(exponents)) {}
-
-  void read(std::int64_t row, std::byte* out) const override {
-    const std::int64_t blocks = exponents_.size(1);
-    const std::byte* exponent = exponents_.bytes().data() + row * blocks;
-    const std::byte* codes = codes_.bytes().data() + row * blocks * kCodeBytes;
-    const auto code = [&codes](std::int64_t i) {
-      return (i % 2 == 0 ? codes[i / 2] : codes[i / 2] >> 4) & std::byte{0xf};
-    };
-    for (std::int64_t block = 0; block < blocks; ++block, codes += kCodeBytes) {
-      *out++ = *exponent++;
-      for (std::int64_t j = 0; j < kCodeBytes; ++j) *out++ = code(j) | code(j + kCodeBytes) << 4;
-    }
-  }
-  std::vector<std::span<const std::byte>> sources() const override { return {codes_.bytes(), exponents_.bytes()}; }
-  std::string_view kind() const override { return "mxfp4"; }
-
- private:
-  Tensor codes_, exponents_;
-};
-
 // The matrices of a stack.
 Result<std::vector<Tensor>> each_of(const Tensor& stack, const RuleCall& call) {
   std::vector<Tensor> all;
@@ -125,17 +81,15 @@ Result<std::vector<Tensor>> each_of(const Tensor& stack, const RuleCall& call) {
 Result<Tensor> mxfp4_matrix(const Tensor& codes, const Tensor& exponents, const RuleCall& call) {
   const Shape& shape = codes.shape();
   const bool fits = codes.dtype() == DType::kU8 && exponents.dtype() == DType::kU8 && shape.rank() == 3 &&
-                    exponents.shape() == Shape({shape.dim(0), shape.dim(1)}) &&
-                    codes.size(2) == Mxfp4Rows::kCodeBytes && !codes.bytes().empty() && !exponents.bytes().empty();
+                    exponents.shape() == Shape({shape.dim(0), shape.dim(1)}) && codes.size(2) == kMxfp4CodeBytes &&
+                    !codes.bytes().empty() && !exponents.bytes().empty();
   if (!fits) {
     return error(
         ErrorCode::kCorrupt,
         "{}: \"{}\" {} and \"{}\" {} are no MXFP4 codes (u8, rows, blocks, 16) and exponents (u8, rows, blocks)",
         call.where, codes.name(), codes.type().to_string(), exponents.name(), exponents.type().to_string());
   }
-  return checked(
-      Tensor::made(DType::kMXFP4, {shape.dim(0), shape.dim(1) * 32}, std::make_shared<Mxfp4Rows>(codes, exponents))
-          .with_name(codes.name()));
+  return checked(mxfp4_rows(codes, exponents).with_name(codes.name()));
 }
 
 }  // namespace
@@ -247,9 +201,7 @@ Transform transposed() {
     if (source.shape().rank() != 2 || source.bytes().empty() || source.row_order() || is_block_format(source.dtype())) {
       return unfit(call, source, "transposed");
     }
-    return checked(
-        Tensor::made(source.dtype(), {source.size(1), source.size(0)}, std::make_shared<TransposedRows>(source))
-            .with_name(source.name()));
+    return checked(transposed_rows(source).with_name(source.name()));
   };
 }
 

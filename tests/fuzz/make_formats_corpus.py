@@ -124,28 +124,31 @@ def short_text(value: str) -> bytes:
     return struct.pack("<I", len(value)) + value.encode()
 
 
-def pack_index(tensors: list[tuple[str, int, int, int, int]], total: int) -> bytes:
-    """Tensors: name, ggml type, rows, columns, bytes. The fuzzer makes the hash right."""
+def pack_index(tensors: list[tuple[str, int, int, int, int, int]], total: int) -> bytes:
+    """Tensors: name, ggml type, matrices, rows, columns, bytes of a matrix. The fuzzer makes the hash right."""
     body = struct.pack("<Q", 7) + short_text("avx2") + short_text("/m.gguf")
-    size = 40 + len(body) + sum(4 + len(name) + 60 for name, *_ in tensors)
+    size = 40 + len(body) + sum(4 + len(name) + 80 for name, *_ in tensors)
     at = size
-    for name, kind, rows, columns, count in tensors:
+    for group, (name, kind, matrices, rows, columns, count) in enumerate(tensors):
         at += -at % 64
-        body += short_text(name) + struct.pack("<iqqQQQQQ", kind, rows, columns, 0, 5, at, count, 0)
-        at += count
-    head = b"GALAPACK" + struct.pack("<IIQQQ", 1, len(tensors), size, total or at, 0)
+        stride = count + -count % 64
+        numbers = (kind, matrices, rows, columns, 0, 5, group, at, stride, matrices * count, 0)
+        body += short_text(name) + struct.pack("<iqqqQQIQQQQ", *numbers)
+        at += (matrices - 1) * stride + count
+    head = b"GALAPACK" + struct.pack("<IIQQQ", 2, len(tensors), size, total or at, 0)
     return head + body + bytes(at - size)
 
 
 def pack_index_seeds() -> dict[str, bytes]:
-    two = pack_index([("a", 2, 16, 32, 288), ("b", 0, 3, 2, 64)], 0)
+    two = pack_index([("a", 2, 1, 16, 32, 288), ("b", 0, 1, 3, 2, 64)], 0)
     return {
         "two": two,
         "none": pack_index([], 0),
         "cut": two[:-100],
-        "twice": pack_index([("a", 2, 16, 32, 288), ("a", 2, 16, 32, 288)], 0),
-        "too_few_bytes": pack_index([("a", 2, 16, 32, 18)], 0),
-        "overflow": pack_index([("a", 0, 1 << 62, 1 << 62, 64)], 0),
+        "twice": pack_index([("a", 2, 1, 16, 32, 288), ("a", 2, 1, 16, 32, 288)], 0),
+        "stack": pack_index([("a", 2, 3, 16, 32, 288)], 0),
+        "too_few_bytes": pack_index([("a", 2, 1, 16, 32, 18)], 0),
+        "overflow": pack_index([("a", 0, 1, 1 << 62, 1 << 62, 64)], 0),
     }
 
 
