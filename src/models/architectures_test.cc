@@ -58,6 +58,15 @@ TEST(Architectures, Gemma2FollowsItsKeys) {
   EXPECT_NE(traced(base).find("weight_plus_one=true"), std::string::npos);
 }
 
+TEST(Architectures, Phi3FollowsItsKeys) {
+  const Json base = config("phi3", R"({"sliding_window": 5})");
+  expect_keys(base, {{"sliding_window", 7, "window=7"}, {"sliding_window", nullptr, "-window=5"}});
+  Json types = base;
+  types["layer_types"] = {"full_attention", "sliding_attention", "full_attention"};
+  EXPECT_NE(traced(base).find("state=0, kv_heads=2, v_dim=8, scale=0.35355338, window=5"), std::string::npos);
+  EXPECT_EQ(traced(types).find("state=0, kv_heads=2, v_dim=8, scale=0.35355338, window=5"), std::string::npos);
+}
+
 TEST(Architectures, StableLmFollowsItsKeys) {
   const Json base = config("stablelm");
   expect_keys(base, {{"layer_norm_eps", 0.25, "eps=0.25"},

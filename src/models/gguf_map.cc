@@ -59,7 +59,9 @@ Result<Json> floats_of(const formats::Checkpoint& checkpoint, std::string_view n
 // llama.cpp's scaling: linear unless another kind is named, by a factor that has two names, where 0 is none. YaRN's
 // attention factor is a multiple of 1 + 0.1 ln(factor) [ggml, rope_yarn], which is what transformers has by default.
 Status add_rope_scaling(GgufKeys& keys, Json& config) {
-  GALAGO_TRY(const std::string_view type, keys.string("rope.scaling.type", "linear"));
+  // The converter of Phi-3 writes its factors and no type.
+  const bool has_factors = keys.checkpoint().find("rope_factors_long.weight") != nullptr;
+  GALAGO_TRY(const std::string_view type, keys.string("rope.scaling.type", has_factors ? "longrope" : "linear"));
   GALAGO_TRY(const double old_factor, keys.number("rope.scale_linear", 0.0));
   GALAGO_TRY(const double stored_factor, keys.number("rope.scaling.factor", old_factor));
   const double factor = stored_factor == 0.0 ? 1.0 : stored_factor;
