@@ -1,5 +1,6 @@
 #include "models/config_reader.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace galago::models {
@@ -26,7 +27,7 @@ TEST_F(ConfigReaderTest, ReadsSizesAndTheirRanges) {
   EXPECT_EQ(shown(reader_.size("absent", 0)), "m: the configuration lacks \"absent\"");
   EXPECT_EQ(shown(reader_.size("zero", 3)), "m: \"zero\" is 0; 1 to 268435456 are expected");
   EXPECT_EQ(shown(reader_.size("six", 3, 5)), "m: \"six\" is 6; 1 to 5 are expected");
-  EXPECT_EQ(shown(reader_.size("half", 3)), "m: \"half\" is a number; an integer is expected");
+  EXPECT_EQ(shown(reader_.size("half", 3)), "m: \"half\" is number where an integer is expected");
 }
 
 TEST_F(ConfigReaderTest, ReadsIntegersAndNumbers) {

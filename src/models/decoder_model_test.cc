@@ -1,6 +1,7 @@
 // Each key that decoder_config() reads, by what it makes of the configuration.
 #include "models/decoder_model.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <functional>

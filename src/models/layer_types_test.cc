@@ -1,5 +1,6 @@
 #include "models/layer_types.h"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 namespace galago::models {

@@ -18,7 +18,7 @@ std::vector<Json> goldens() {
 
 TEST(RopeConfig, AgreesWithTransformers) {
   const std::vector<Json> cases = goldens();
-  ASSERT_GE(cases.size(), 37u);
+  ASSERT_GE(cases.size(), 39u);
   for (const Json& golden : cases) {
     SCOPED_TRACE(golden["name"].get<std::string>());
     const Json& config = golden["config"];
