@@ -89,7 +89,11 @@ Result<Value> Runtime::evaluate_inner(const Expr& node, const Ref<Scope>& scope)
 }
 
 Result<Value> Runtime::evaluate_name(const Expr& node, const Ref<Scope>& scope) {
-  if (const Value* value = scope->find(node.symbol)) return *value;
+  // A parameter that has no value yet hides what is outside the macro.
+  if (const Value* value = scope->find(node.symbol)) {
+    if (!value->is_missing()) return *value;
+    return undefined(fmt::format("'{}' is undefined", node.name));
+  }
   if (const Builtin* global = find_in(globals(), node.name)) return bind(*this, *global, Value::none());
   if (is_left_out_global(node.name)) return unsupported(not_supported("function", node.name));
   return undefined(fmt::format("'{}' is undefined", node.name));

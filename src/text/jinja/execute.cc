@@ -201,6 +201,8 @@ Result<Value> Runtime::call_macro(const Stmt& node, const Ref<Scope>& closure, A
   }
   const Entered own(*this, closure);
   const std::size_t first_default = count - node.exprs.size();
+  // All are there before the first default is evaluated: a later parameter is undefined in it.
+  for (std::size_t i = 0; i < count; ++i) (*own)->set(node.names[i]->symbol, given[i]);
   for (std::size_t i = 0; i < count; ++i) {
     if (given[i].is_missing() && i < first_default) {
       given[i] = undefined(fmt::format("parameter '{}' was not provided", node.names[i]->name));
