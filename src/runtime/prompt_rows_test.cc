@@ -67,6 +67,27 @@ TEST(PromptRows, KeepsPlacesAndClosesPositionsUpWhenRowsGo) {
   EXPECT_THAT(part_of(rows, rows.size() - 1, 1).positions, ElementsAre(7, 7));
 }
 
+TEST(PromptRows, CarriesTheRowsOfFurtherInputs) {
+  const auto rows_of = [](std::int32_t third) {
+    const models::PreparedPrompt prompt{
+        .ids = {5, 6, 7}, .rows = {{.input = "spans", .ints = {0, 1, 2, 3, third, 5}, .later_ints = {-1, -2}}}};
+    return PromptRows::create(prompt, {}, {.vocab_size = 10}).value();
+  };
+  static StateStore store = StateStore::create({}, KvType::kF32, 1).value();
+  Sequence sequence(store);
+  PromptRows rows = rows_of(4);
+  rows.push(8);
+  rows.erase(0, 1);
+  const std::vector<std::string> inputs = {"spans"};
+  const StepPart part = rows.part(sequence, 1, 2, inputs);
+  ASSERT_EQ(part.rows.size(), 1u);
+  EXPECT_EQ(part.rows[0].input, "spans");
+  EXPECT_THAT(part.rows[0].ints, ElementsAre(4, 5, -1, -2));
+  EXPECT_TRUE(rows.part(sequence, 1, 2, {}).rows.empty()) << "an entry without that input";
+  EXPECT_EQ(rows_of(4).common_prefix(rows_of(4)), 3);
+  EXPECT_EQ(rows_of(4).common_prefix(rows_of(9)), 2);
+}
+
 TEST(PromptRows, TellsPicturesApart) {
   const PromptRows rows = rows_with(1, 2);
   EXPECT_EQ(rows.common_prefix(rows_with(1, 2)), 10);
