@@ -83,7 +83,9 @@ TEST(Partition, JoinsPartsByWhatTheyGiveAndRead) {
   std::size_t nodes = 0;
   for (std::size_t p = 0; p < parts.parts.size(); ++p) {
     const Part& part = parts.parts[p];
-    if (p > 0) EXPECT_NE(part.backend, parts.parts[p - 1].backend) << "neighbours of one backend are one part";
+    if (p > 0) {
+      EXPECT_NE(part.backend, parts.parts[p - 1].backend) << "neighbours of one backend are one part";
+    }
     ASSERT_EQ(part.inputs.size(), part.graph.inputs.size());
     nodes += part.graph.nodes.size();
     for (const Node& node : part.graph.nodes) {

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/buffer.h"
 #include "galago/kv_type.h"
 
 namespace galago::ops {
@@ -57,11 +58,13 @@ Paged pages_of(const Static& spec);
 // One layer's state in memory. Page p starts at data + p * page_bytes; a page number outside [0, n_pages) is an error.
 // A Recurrent state has one page for each sequence, of f32.
 struct StateView {
-  std::byte* data = nullptr;
+  std::byte* data = nullptr;  // nullptr where the host does not address it
   std::uint64_t page_bytes = 0;
   KvType type = KvType::kF32;
   std::int32_t n_pages = 0;
-  std::int32_t group = 0;  // whose pages are these: a number into StepView::groups
+  std::int32_t group = 0;          // whose pages are these: a number into StepView::groups
+  const Buffer* buffer = nullptr;  // of the backend that keeps the state, with page 0 at `offset`
+  std::uint64_t offset = 0;
 };
 
 // Where the rows of a step are in the states of one group: those whose pages are taken and freed together.

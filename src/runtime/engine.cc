@@ -198,7 +198,8 @@ Result<StateStore> Engine::make_state(std::int64_t context, std::optional<KvType
   if (pages < 1 || pages > INT32_MAX / ops::kPageTokens) {
     return error(ErrorCode::kOutOfRange, "a context of {} tokens is not possible", tokens);
   }
-  return StateStore::create(model_->states(), kv.value_or(kv_), static_cast<std::int32_t>(pages), sequences);
+  return StateStore::create(model_->states(), kv.value_or(kv_), static_cast<std::int32_t>(pages), sequences,
+                            programs_->state_backends());
 }
 
 }  // namespace galago::runtime

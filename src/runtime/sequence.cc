@@ -99,6 +99,7 @@ Status Sequence::reserve_slot(std::size_t g) {
 }
 
 Status Sequence::reserve(std::int64_t n) {
+  GALAGO_CHECK(store_->failure());
   if (length_ + n > store_->max_tokens()) {
     return error(ErrorCode::kOutOfRange, "the context of {} tokens is full", store_->max_tokens());
   }

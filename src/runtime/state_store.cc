@@ -1,14 +1,12 @@
 #include "runtime/state_store.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/host_buffer.h"
 #include "base/try.h"
 
 namespace galago::runtime {
@@ -31,8 +29,9 @@ std::optional<std::int32_t> pool_size(const StateGroup& group, std::int32_t max_
 }  // namespace
 
 Result<StateStore> StateStore::create(std::span<const ops::StateSpec> specs, KvType kv, std::int32_t max_pages,
-                                      int sequences) {
+                                      int sequences, Owners owners) {
   StateStore store;
+  store.owners_ = std::move(owners);
   store.max_pages_ = max_pages;
   for (const ops::StateSpec& spec : specs) GALAGO_CHECK(store.add(spec, kv, std::max(1, sequences)));
   GALAGO_CHECK(store.reserve_memory());
@@ -95,48 +94,48 @@ Status StateStore::add(const ops::StateSpec& spec, KvType kv, int sequences) {
   return {};
 }
 
+graph::Backend* StateStore::owner(int state) const {
+  return owners_.empty() ? nullptr : owners_[static_cast<std::size_t>(state)].get();
+}
+
+// One buffer for all states of a backend.
 Status StateStore::reserve_memory() {
-  std::vector<std::uint64_t> offsets;
+  if (owners_.empty()) return reserve_memory(nullptr);
+  for (std::size_t i = 0; i < owners_.size(); ++i) {
+    const auto first = owners_.begin(), here = first + static_cast<std::ptrdiff_t>(i);
+    if (std::find(first, here, *here) == here) GALAGO_CHECK(reserve_memory(*here));
+  }
+  return {};
+}
+
+Status StateStore::reserve_memory(const std::shared_ptr<graph::Backend>& owner) {
+  std::vector<ops::StateView*> own;
   std::uint64_t total = 0;
-  for (const ops::StateView& view : views_) {
+  for (std::size_t i = 0; i < views_.size(); ++i) {
+    ops::StateView& view = views_[i];
+    if (this->owner(static_cast<int>(i)) != owner.get()) continue;
     const auto layer = checked_mul<std::uint64_t>(view.page_bytes, static_cast<std::uint64_t>(view.n_pages));
     const auto padded = layer ? checked_align(*layer, kAlignment) : std::nullopt;
     const auto sum = padded ? checked_add(total, *padded) : std::nullopt;
     if (!sum) return error(ErrorCode::kOutOfRange, "a context of {} pages overflows", max_pages_);
-    offsets.push_back(total);
+    view.offset = total;
+    own.push_back(&view);
     total = *sum;
   }
   if (total == 0) return {};
-  void* memory = ::mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) {
+  auto buffer =
+      owner == nullptr ? HostBuffer::create(total, Pages::kReserved) : owner->allocate(total, graph::BufferUse::kState);
+  if (!buffer.ok()) {
     return error(ErrorCode::kOutOfMemory,
                  "no room for {} bytes of keys and values ({} tokens): {}; ask for a smaller context", total,
-                 max_tokens(), std::strerror(errno));
+                 max_tokens(), buffer.error().message);
   }
-  memory_ = memory;
-  size_ = total;
-  for (std::size_t i = 0; i < views_.size(); ++i) views_[i].data = static_cast<std::byte*>(memory_) + offsets[i];
+  memory_.push_back(*buffer);
+  for (ops::StateView* view : own) {
+    view->buffer = buffer->get();
+    if ((*buffer)->host() != nullptr) view->data = (*buffer)->host() + view->offset;
+  }
   return {};
-}
-
-StateStore::~StateStore() {
-  if (memory_ != nullptr) ::munmap(memory_, size_);
-}
-
-StateStore::StateStore(StateStore&& other) noexcept
-    : memory_(std::exchange(other.memory_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      max_pages_(other.max_pages_),
-      views_(std::move(other.views_)),
-      groups_(std::move(other.groups_)) {}
-
-StateStore& StateStore::operator=(StateStore&& other) noexcept {
-  std::swap(memory_, other.memory_);
-  std::swap(size_, other.size_);
-  std::swap(max_pages_, other.max_pages_);
-  std::swap(views_, other.views_);
-  std::swap(groups_, other.groups_);
-  return *this;
 }
 
 std::uint64_t StateStore::bytes_per_token() const {
@@ -148,19 +147,35 @@ std::uint64_t StateStore::bytes_per_token() const {
   return bytes / ops::kPageTokens;
 }
 
+BufferView StateStore::page(int state, std::int32_t page) const {
+  const ops::StateView& view = views_[static_cast<std::size_t>(state)];
+  return {*view.buffer, view.offset + static_cast<std::uint64_t>(page) * view.page_bytes, view.page_bytes};
+}
+
 void StateStore::copy_page(std::size_t group, std::int32_t from, std::int32_t to) {
   for (const int state : groups_[group].states) {
-    const ops::StateView& view = views_[static_cast<std::size_t>(state)];
-    std::memcpy(view.data + static_cast<std::uint64_t>(to) * view.page_bytes,
-                view.data + static_cast<std::uint64_t>(from) * view.page_bytes, view.page_bytes);
+    const BufferView source = page(state, from), target = page(state, to);
+    if (target.host != nullptr) {
+      std::memcpy(target.host, source.host, static_cast<std::size_t>(target.size));
+    } else {
+      note(owner(state)->copy(source, target));
+    }
   }
 }
 
 void StateStore::clear_page(std::size_t group, std::int32_t page) {
   for (const int state : groups_[group].states) {
-    const ops::StateView& view = views_[static_cast<std::size_t>(state)];
-    std::memset(view.data + static_cast<std::uint64_t>(page) * view.page_bytes, 0, view.page_bytes);
+    const BufferView target = this->page(state, page);
+    if (target.host != nullptr) {
+      std::memset(target.host, 0, static_cast<std::size_t>(target.size));
+    } else {
+      note(owner(state)->clear(target));
+    }
   }
+}
+
+void StateStore::note(const Result<graph::Fence>& submitted) {
+  if (!submitted.ok() && failure_.ok()) failure_ = submitted.error();
 }
 
 }  // namespace galago::runtime

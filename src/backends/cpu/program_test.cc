@@ -7,7 +7,6 @@
 #include <cstring>
 #include <mutex>
 
-#include "backends/cpu/cpu_program.h"
 #include "backends/cpu/program_fixture_test.h"
 #include "backends/cpu/testable_kernels_test.h"
 #include "base/allocation_counter_test.h"
