@@ -102,6 +102,27 @@ TEST(Architectures, OptFollowsItsKeys) {
   EXPECT_NE(traced(base).find("start=2"), std::string::npos) << "position 0 is row 2 of the table";
 }
 
+TEST(Architectures, Lfm2FollowsItsKeys) {
+  const Json base = config("lfm2", R"({"full_attn_idxs": [1], "block_multiple_of": 4, "num_key_value_heads": 1})");
+  expect_keys(base, {{"block_ff_dim", 30, "(tokens, 20)"},
+                     {"block_auto_adjust_ff_dim", false, "(tokens, 20)"},
+                     {"block_ffn_dim_multiplier", 2.0, "(tokens, 28)"},
+                     {"block_multiple_of", 13, "(tokens, 13)"},
+                     {"norm_eps", 0.25, "eps=0.25"},
+                     {"tie_word_embeddings", false, "lm_head.weight"},
+                     {"tie_embedding", false, "lm_head.weight"},
+                     {"conv_L_cache", 5, "recurrent(elements=64)"},
+                     {"conv_bias", true, "in_proj.bias"},
+                     {"full_attn_idxs", Json::array({0, 1}), "state 0 : paged("},
+                     {"full_attn_idxs", nullptr, "-recurrent("},
+                     {"layer_types", Json::array({"full_attention", "conv", "conv"}), "state 0 : paged("}});
+  Json foreign = base;
+  foreign["layer_types"] = Json::array({"mamba", "conv", "conv"});
+  EXPECT_NE(traced(foreign).find("\"layer_types\" holds \"mamba\""), std::string::npos);
+  foreign["layer_types"] = Json::array({"conv"});
+  EXPECT_NE(traced(foreign).find("names 1 layers; there are 3"), std::string::npos);
+}
+
 TEST(Architectures, LlamaFollowsItsKeys) {
   expect_keys(config("llama"), {{"attention_bias", true, "o_proj.bias"},
                                 {"mlp_bias", true, "down_proj.bias"},

@@ -42,7 +42,9 @@ Attention::Attention(const AttentionConfig& config, Rotaries& rotaries, const St
                                                       : std::optional(add("v_proj", keys(config, config.v_bias)))),
       o_proj_(
           add(config.output_name, Linear(width(config.n_heads, config.head_dim), config.hidden_size, config.o_bias))),
-      state_(shared != nullptr ? *shared : State(ops::Paged{config.n_kv_heads, config.head_dim, config.head_dim, config.window})) {
+      state_(shared != nullptr
+                 ? *shared
+                 : State(ops::Paged{config.n_kv_heads, config.head_dim, config.head_dim, config.window})) {
   if (config.rope) rotary_ = rotaries.of(*config.rope);
   if (config.qk_norm) {
     q_norm_ = add(config.q_norm_name, HeadNorm(*config.qk_norm, config.n_heads, config.head_dim));

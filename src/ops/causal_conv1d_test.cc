@@ -98,7 +98,7 @@ TEST(CausalConv1d, NamesWhatIsOutside) {
 
 TEST(CausalConv1d, SaysWhatDoesNotFit) {
   const Dim tokens = Dim::symbol("tokens", 512);
-  EXPECT_EQ(inferred(CausalConv1d{}, {f32({tokens, 8}), f32({8, 3}), f32({8})}), "");
+  EXPECT_EQ(inferred(CausalConv1d{}, {f32({tokens, 8}), f32({8, 3}), f32({8})}), "f32 (tokens, 8)");
   EXPECT_EQ(inferred(CausalConv1d{}, {f32({tokens, 8}), f32({7, 3})}),
             "causal_conv1d: input 1 (weight) is f32 (7, 3); expected size 8 in dim 0");
   EXPECT_EQ(inferred(CausalConv1d{}, {f32({tokens, 8}), f32({8, 1})}),

@@ -266,11 +266,49 @@ TEST(Stepper, RefusesTokensOutsideOfTheVocabularyAndStepsThatAreTooLong) {
   EXPECT_TRUE(decoder.stepper().prefill(std::span(&good, 1)).ok());
 }
 
+// LFM2: convolutions beside attention.
+TEST(Stepper, RecurrentStateForksRestoresAndReturns) {
+  const auto engine = open({"", "text/lfm2", Precision::kFast}, 2, 64);
+  StateStore store = engine->make_state(256, std::nullopt, 4).value();
+  Stepper stepper =
+      Stepper::create(engine->model(), engine->make_executor().value(), store, engine->limits(), 1).value();
+  const std::vector<std::int32_t> ids = prompt(150, 1), more = prompt(9, 2), others = prompt(9, 3);
+  const auto read = [&](Sequence& sequence, std::span<const std::int32_t> tokens) {
+    const auto logits = stepper.prefill_all({.sequence = &sequence, .ids = tokens}, 64).value();
+    return std::vector<float>(logits.begin(), logits.end());
+  };
+  const auto decoded = [&](Sequence& sequence, std::span<const std::int32_t> tokens) {
+    std::vector<float> all;
+    for (const std::int32_t& token : tokens) {
+      const StepPart row{.sequence = &sequence, .ids = std::span(&token, 1)};
+      const auto logits = stepper.decode(std::span(&row, 1)).value();
+      all.insert(all.end(), logits.begin(), logits.end());
+    }
+    return all;
+  };
+  Sequence a(store);
+  const std::vector<float> first = read(a, ids);
+  const StateSnapshot snapshot = a.snapshot().value();
+  Sequence b = a.fork().value();
+  const std::vector<float> expected = decoded(a, more), other = decoded(b, others);
+  EXPECT_FALSE(same_bits(expected, other));
+  ASSERT_TRUE(b.restore(snapshot).ok());
+  EXPECT_TRUE(same_bits(decoded(b, more), expected)) << "after a restore";
+  ASSERT_EQ(a.returnable(a.length() - 1), 150) << "the end of the prompt";
+  ASSERT_TRUE(a.return_to(150).ok());
+  EXPECT_TRUE(same_bits(decoded(a, others), other)) << "after returning to the prompt";
+  ASSERT_EQ(a.returnable(149), 128) << "the end of a chunk";
+  ASSERT_TRUE(a.return_to(128).ok());
+  EXPECT_TRUE(same_bits(read(a, std::span(ids).subspan(128)), first)) << "after returning into the prompt";
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Numbers,
                          testing::Values(Case{"bf16_exact", "text/smollm2", Precision::kExact},
                                          Case{"bf16_fast", "text/smollm2", Precision::kFast},
                                          Case{"q4_0_exact", "gguf/smollm2-q4_0.gguf", Precision::kExact},
-                                         Case{"q4_0_fast", "gguf/smollm2-q4_0.gguf", Precision::kFast}),
+                                         Case{"q4_0_fast", "gguf/smollm2-q4_0.gguf", Precision::kFast},
+                                         Case{"recurrent_exact", "text/lfm2", Precision::kExact},
+                                         Case{"recurrent_fast", "text/lfm2", Precision::kFast}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(Sampler, AllocatesNothing) {

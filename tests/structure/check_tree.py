@@ -16,6 +16,7 @@ DATA_BYTES = 10_000_000  # of all test data together
 # Files over FILE_BYTES, each with its reason.
 BIG_FILES: dict[str, str] = {
     "tests/data/goldens/multimodal/mobilevlm_v2/expected.safetensors": "a golden as its original wrote it, all stages",
+    "tests/data/goldens/text/lfm2/model.safetensors": "a golden as its original wrote it",
     "tests/data/goldens/text/qwen3/model.safetensors": "a golden as its original wrote it",
 }
 
