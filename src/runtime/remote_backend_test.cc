@@ -169,7 +169,8 @@ class RemoteProgram : public graph::Program {
         references.bind(id, ops::view_of(constants_[static_cast<std::size_t>(id)]));
         continue;
       }
-      if (plan_.offsets[static_cast<std::size_t>(id)] < 0 && std::ranges::count(graph_.inputs, id) == 0) continue;
+      const ValueId home = plan_.storage[static_cast<std::size_t>(id)];
+      if (plan_.offsets[static_cast<std::size_t>(home)] < 0 && std::ranges::count(graph_.inputs, home) == 0) continue;
       const BufferView at = place(id, arguments);
       if (at.size > 0 && address(at) == nullptr) return not_here(graph_.value(id).name, at);
       EXPECT_EQ(at.offset % RemoteBackend::kAlignment, 0u) << graph_.name << " %" << id;
@@ -259,7 +260,7 @@ std::optional<std::string> RemoteBackend::refuses(const Node& node, const Graph&
   }
   if (node.fused() != nullptr) return std::nullopt;
   const int layer = layer_of(node, graph);
-  if (layer < 0 || !takes_(layer)) return "it is of another's layer";
+  if (layer < 0 || !takes_(layer, node)) return "it is of another's layer";
   return std::nullopt;
 }
 

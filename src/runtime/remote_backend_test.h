@@ -31,8 +31,8 @@ class RemoteQueue : public std::enable_shared_from_this<RemoteQueue> {
 class RemoteBackend : public graph::Backend {
  public:
   static constexpr std::int64_t kAlignment = 256;  // as WebGPU's
-  // Which layers it runs; of graphs without layers, nothing.
-  using Takes = std::function<bool(int layer)>;
+  // Which nodes of layers it runs; outside of them, none.
+  using Takes = std::function<bool(int layer, const graph::Node& node)>;
   explicit RemoteBackend(Takes takes, int polls = 3, std::string name = "remote");
 
   std::string_view name() const override { return name_; }

@@ -42,6 +42,11 @@ std::vector<std::int32_t> prompt(int n) {
   return ids;
 }
 
+// All nodes of some layers.
+RemoteBackend::Takes layers(std::function<bool(int)> which) {
+  return [which = std::move(which)](int layer, const graph::Node&) { return which(layer); };
+}
+
 // A model, compiled for some backends, with one sequence.
 class Split {
  public:
@@ -121,7 +126,7 @@ const ProgramSet::Item& item(const ProgramSet& programs, std::string_view name) 
 
 TEST_P(SplitModels, GivesWhatOneBackendGives) {
   const std::vector<std::int32_t> ids = prompt(70);  // more than a page of state
-  const auto remote = std::make_shared<RemoteBackend>(GetParam().takes);
+  const auto remote = std::make_shared<RemoteBackend>(layers(GetParam().takes));
   Split split(GetParam().checkpoint, {remote, exact_cpu()}), whole(GetParam().checkpoint, {exact_cpu()});
   EXPECT_TRUE(item(whole.programs(), "decode").in_place);
   EXPECT_GT(item(split.programs(), "decode").parts.size(), 1u);
@@ -131,7 +136,7 @@ TEST_P(SplitModels, GivesWhatOneBackendGives) {
 }
 
 TEST_P(SplitModels, KeepsEachStateWhereItsLayerRuns) {
-  const auto remote = std::make_shared<RemoteBackend>(GetParam().takes);
+  const auto remote = std::make_shared<RemoteBackend>(layers(GetParam().takes));
   Split split(GetParam().checkpoint, {remote, exact_cpu()});
   (void)split.run(prompt(5));
   int there = 0, here = 0;
@@ -165,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(SplitMedia, PicturesRunOverBoth) {
-  const auto remote = std::make_shared<RemoteBackend>([](int layer) { return layer % 2 == 0; });
+  const auto remote = std::make_shared<RemoteBackend>(layers([](int layer) { return layer % 2 == 0; }));
   Split split("multimodal/mobilevlm_v2", {remote, exact_cpu()}), whole("multimodal/mobilevlm_v2", {exact_cpu()});
   const graph::TraceInput& pixels = item(whole.programs(), "encode_image").inputs[0];
   const Tensor picture = Tensor::random(pixels.type.shape, 3);
@@ -180,10 +185,26 @@ TEST(SplitMedia, PicturesRunOverBoth) {
   EXPECT_LE(nmse(split.run(ids, splice, rows), whole.run(ids, splice, expected)), kBound);
 }
 
+// What one part computes and a later part of the same backend reads, with another's between: the residual.
+TEST(SplitRuns, KeepWhatIsReadAfterAnothersPart) {
+  const auto remote =
+      std::make_shared<RemoteBackend>([](int, const graph::Node& node) { return node.as<ops::Linear>() != nullptr; });
+  const auto others =
+      std::make_shared<RemoteBackend>([](int, const graph::Node& node) { return node.as<ops::Linear>() == nullptr; });
+  Split whole("text/smollm2", {exact_cpu()});
+  const std::vector<std::int32_t> ids = prompt(30);
+  const std::vector<float> expected = whole.run(ids);
+  for (const auto& backend : {remote, others}) {
+    Split split("text/smollm2", {backend, exact_cpu()});
+    EXPECT_GT(item(split.programs(), "decode").parts.size(), 12u);
+    EXPECT_LE(nmse(split.run(ids), expected), kBound);
+  }
+}
+
 // Neither's memory is the host's: values are staged there.
 TEST(SplitRuns, BetweenTwoThatTheHostCannotAddress) {
-  const auto even = std::make_shared<RemoteBackend>([](int layer) { return layer % 2 == 0; });
-  const auto odd = std::make_shared<RemoteBackend>([](int layer) { return layer % 2 == 1; }, 1, "far");
+  const auto even = std::make_shared<RemoteBackend>(layers([](int layer) { return layer % 2 == 0; }));
+  const auto odd = std::make_shared<RemoteBackend>(layers([](int layer) { return layer % 2 == 1; }), 1, "far");
   Split split("text/smollm2", {even, odd, exact_cpu()}), whole("text/smollm2", {exact_cpu()});
   EXPECT_GT(split.programs().staging_bytes(), 0);
   const std::vector<std::int32_t> ids = prompt(30);
@@ -194,7 +215,7 @@ TEST(SplitRuns, BetweenTwoThatTheHostCannotAddress) {
 
 // What a browser does: submit, come back, ask.
 TEST(SplitRuns, GoOnWhenTheyAreAsked) {
-  const auto remote = std::make_shared<RemoteBackend>([](int layer) { return layer == 1; }, /*polls=*/5);
+  const auto remote = std::make_shared<RemoteBackend>(layers([](int layer) { return layer == 1; }), /*polls=*/5);
   Split split("text/smollm2", {remote, exact_cpu()}), whole("text/smollm2", {exact_cpu()});
   const std::vector<std::int32_t> ids = {4, 8, 15, 16}, positions = {0, 1, 2, 3}, wanted = {3};
   const auto inputs_of = [&](const ProgramSet& programs) {
@@ -245,7 +266,7 @@ TEST(SplitRuns, GoOnWhenTheyAreAsked) {
 TEST(SplitPasses, ShowWhatIsCopiedAndFuseOnlyWhatIsTaken) {
   const auto checkpoint = formats::Checkpoint::open(kData + "text/smollm2").value();
   const auto model = models::build_model(checkpoint).value();
-  const RemoteBackend remote([](int layer) { return layer == 1 || layer == 2; });
+  const RemoteBackend remote(layers([](int layer) { return layer == 1 || layer == 2; }));
   const auto cpu = exact_cpu();
   const std::vector<const graph::Backend*> backends = {&remote, cpu.get()};
   for (const models::Entry& entry : model->entries({})) {
