@@ -18,12 +18,29 @@ std::uint64_t process_seed() {
   return seed;
 }
 
-// Folds a 64 x 64 -> 128 bit product: each input bit reaches all output bits.
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+// Folds a 64 x 64 -> 128 bit product: each input bit reaches all output bits. For processors of 32 bits, whose
+// compilers have no number that wide.
+constexpr std::uint64_t fold_by_halves(std::uint64_t a, std::uint64_t b) {
+  constexpr std::uint64_t kLow = 0xffffffffu;
+  const std::uint64_t low = (a & kLow) * (b & kLow);
+  const std::uint64_t left = (a >> 32) * (b & kLow);
+  const std::uint64_t middle = (a & kLow) * (b >> 32) + (low >> 32) + (left & kLow);
+  const std::uint64_t high = (a >> 32) * (b >> 32) + (left >> 32) + (middle >> 32);
+  return high ^ (middle << 32 | (low & kLow));
+}
+
+#if defined(__SIZEOF_INT128__)
+constexpr std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
+static_assert(fold(~0u, ~0ull) == fold_by_halves(~0u, ~0ull) && fold(~0ull, ~0ull) == fold_by_halves(~0ull, ~0ull));
+static_assert(fold(0x9e3779b97f4a7c15u, 0xbf58476d1ce4e5b9u) ==
+              fold_by_halves(0x9e3779b97f4a7c15u, 0xbf58476d1ce4e5b9u));
+#else
+constexpr std::uint64_t fold(std::uint64_t a, std::uint64_t b) { return fold_by_halves(a, b); }
+#endif
 
 constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15u;
 
