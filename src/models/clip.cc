@@ -123,8 +123,7 @@ std::vector<Entry> Clip::entries(const EntryLimits&) const {
     return {{"text_embeds", l2_normalize(pooled)}};
   };
 
-  const Dim images = Dim::symbol("images", kMostCompared);
-  const Dim texts = Dim::symbol("texts", kMostCompared);
+  const Dim images = Dim::symbol("images", kMostCompared), texts = Dim::symbol("texts", kMostCompared);
   Entry similarity{.name = "similarity",
                    .inputs = {{"image_embeds", {DType::kF32, {images, config_.projection_dim}}},
                               {"text_embeds", {DType::kF32, {texts, config_.projection_dim}}}}};
