@@ -9,7 +9,7 @@
 namespace galago::runtime {
 namespace {
 
-using Kind = StateGroup::Kind;
+using GroupKind = StateGroup::Kind;
 
 // Windows keep so many tokens more than the next row sees.
 constexpr std::int64_t kReturnTokens = ops::kPageTokens;
@@ -20,9 +20,9 @@ Sequence::Sequence(StateStore& store) : store_(&store), pages_(store.groups().si
   std::size_t held = 0;
   for (std::size_t g = 0; g < pages_.size(); ++g) {
     pages_[g].reserve(static_cast<std::size_t>(group(g).max_pages));
-    has_recurrent_ = has_recurrent_ || group(g).kind == Kind::kRecurrent;
+    has_recurrent_ = has_recurrent_ || group(g).kind == GroupKind::kRecurrent;
     has_windows_ = has_windows_ || group(g).window > 0;
-    if (group(g).kind == Kind::kRecurrent) ++held;
+    if (group(g).kind == GroupKind::kRecurrent) ++held;
     if (group(g).window > 0) held += static_cast<std::size_t>(pages_for(group(g).window)) + 1;
   }
   if (!has_recurrent_ && !has_windows_) return;
@@ -63,13 +63,13 @@ Result<std::int32_t> Sequence::take_page(std::size_t g) {
     const std::int32_t page = store_->pool(g).take();
     if (page >= 0) return page;
     // Points hold pages of windows, and slots; of all other groups they free nothing.
-    const bool held = group(g).window > 0 || group(g).kind == Kind::kRecurrent;
+    const bool held = group(g).window > 0 || group(g).kind == GroupKind::kRecurrent;
     if (held && drop_oldest_point()) continue;
-    if (group(g).kind == Kind::kPaged) {
+    if (group(g).kind == GroupKind::kPaged) {
       return error(ErrorCode::kOutOfRange, "the context of {} tokens is full", store_->max_tokens());
     }
     return error(ErrorCode::kOutOfRange, "the {} pages of {} state are held; fewer sequences at a time are possible",
-                 group(g).n_pages, group(g).kind == Kind::kStatic ? "static" : "recurrent");
+                 group(g).n_pages, group(g).kind == GroupKind::kStatic ? "static" : "recurrent");
   }
 }
 
@@ -104,8 +104,8 @@ Status Sequence::reserve(std::int64_t n) {
     return error(ErrorCode::kOutOfRange, "the context of {} tokens is full", store_->max_tokens());
   }
   for (std::size_t g = 0; g < pages_.size(); ++g) {
-    if (group(g).kind == Kind::kPaged) GALAGO_CHECK(reserve_pages(g, length_, n));
-    if (group(g).kind == Kind::kRecurrent) GALAGO_CHECK(reserve_slot(g));
+    if (group(g).kind == GroupKind::kPaged) GALAGO_CHECK(reserve_pages(g, length_, n));
+    if (group(g).kind == GroupKind::kRecurrent) GALAGO_CHECK(reserve_slot(g));
   }
   return {};
 }
@@ -174,7 +174,7 @@ bool Sequence::hold_for(Point& point) {
         store_->pool(g).hold(pages_[g][i]);
         point.held.push_back({g, i, pages_[g][i]});
       }
-    } else if (group(g).kind == Kind::kRecurrent && !pages_[g].empty()) {
+    } else if (group(g).kind == GroupKind::kRecurrent && !pages_[g].empty()) {
       const std::int32_t slot = store_->pool(g).take();
       if (slot < 0) {
         for (const HeldPage& held : point.held) store_->pool(held.group).release(held.page);
@@ -233,8 +233,8 @@ Status Sequence::return_to(std::int64_t length) {
   if (needs_point) go_back_to(*find_point(length));
   drop_points_after(length);
   for (std::size_t g = 0; g < pages_.size(); ++g) {
-    if (group(g).kind == Kind::kPaged) release_pages(g, static_cast<std::size_t>(pages_for(length)));
-    if (group(g).kind == Kind::kRecurrent && length == 0) release_pages(g, 0);
+    if (group(g).kind == GroupKind::kPaged) release_pages(g, static_cast<std::size_t>(pages_for(length)));
+    if (group(g).kind == GroupKind::kRecurrent && length == 0) release_pages(g, 0);
   }
   length_ = length;
   positions_.truncate(length);
@@ -244,7 +244,7 @@ Status Sequence::return_to(std::int64_t length) {
 void Sequence::go_back_to(const Point& point) {
   for (const HeldPage& held : point.held) {
     std::int32_t& page = pages_[held.group][held.index];
-    if (group(held.group).kind == Kind::kRecurrent) {
+    if (group(held.group).kind == GroupKind::kRecurrent) {
       store_->copy_page(held.group, held.page, page);
     } else if (page != held.page) {
       store_->pool(held.group).hold(held.page);
@@ -272,12 +272,12 @@ void Sequence::release_all() {
 // All but the points.
 Status Sequence::copy_from(const Sequence& other) {
   for (std::size_t g = 0; g < pages_.size(); ++g) {
-    if (group(g).kind == Kind::kRecurrent && !other.pages_[g].empty()) GALAGO_CHECK(reserve_slot(g));
+    if (group(g).kind == GroupKind::kRecurrent && !other.pages_[g].empty()) GALAGO_CHECK(reserve_slot(g));
   }
   while (drop_oldest_point()) {
   }
   for (std::size_t g = 0; g < pages_.size(); ++g) {
-    if (group(g).kind == Kind::kRecurrent) {
+    if (group(g).kind == GroupKind::kRecurrent) {
       release_pages(g, other.pages_[g].size());
       if (!pages_[g].empty()) store_->copy_page(g, other.pages_[g].front(), pages_[g].front());
       continue;
@@ -321,7 +321,7 @@ Status Sequence::restore(const StateSnapshot& snapshot) {
 
 Status Sequence::reserve_static(std::int64_t n) {
   for (std::size_t g = 0; g < pages_.size(); ++g) {
-    if (group(g).kind != Kind::kStatic) continue;
+    if (group(g).kind != GroupKind::kStatic) continue;
     if (static_length_ + n > group(g).n_tokens) {
       return error(ErrorCode::kOutOfRange, "{} tokens of an encoder; the static state has room for {}",
                    static_length_ + n, group(g).n_tokens);
@@ -333,7 +333,7 @@ Status Sequence::reserve_static(std::int64_t n) {
 
 void Sequence::clear_static() {
   for (std::size_t g = 0; g < pages_.size(); ++g) {
-    if (group(g).kind == Kind::kStatic) release_pages(g, 0);
+    if (group(g).kind == GroupKind::kStatic) release_pages(g, 0);
   }
   static_length_ = 0;
 }

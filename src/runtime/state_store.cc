@@ -12,7 +12,7 @@
 namespace galago::runtime {
 namespace {
 
-using Kind = StateGroup::Kind;
+using GroupKind = StateGroup::Kind;
 
 constexpr std::uint64_t kAlignment = 4096;    // each layer begins on a page of the system
 constexpr std::uint64_t kSlotAlignment = 64;  // of a sequence's recurrent state: a line of the cache
@@ -20,9 +20,9 @@ constexpr std::int64_t kMostStaticTokens = std::int64_t{1} << 30;
 
 // Pages of the group for so many sequences; checked to be numbers of a page.
 std::optional<std::int32_t> pool_size(const StateGroup& group, std::int32_t max_pages, int sequences) {
-  if (group.kind == Kind::kPaged) return max_pages;
+  if (group.kind == GroupKind::kPaged) return max_pages;
   // A snapshot of each sequence holds a slot too.
-  const std::int32_t of_one = group.kind == Kind::kStatic ? group.max_pages : 2 + kBoundaryPoints + kMarkedPoints;
+  const std::int32_t of_one = group.kind == GroupKind::kStatic ? group.max_pages : 2 + kBoundaryPoints + kMarkedPoints;
   return checked_mul<std::int32_t>(of_one, sequences);
 }
 
@@ -49,9 +49,9 @@ Result<std::int32_t> StateStore::find_group(const StateGroup& wanted, int sequen
                  group.n_tokens, wanted.n_tokens);
   }
   StateGroup group = wanted;
-  group.max_pages = group.kind == Kind::kPaged    ? max_pages_
-                    : group.kind == Kind::kStatic ? static_cast<std::int32_t>(pages_for(group.n_tokens))
-                                                  : 1;
+  group.max_pages = group.kind == GroupKind::kPaged    ? max_pages_
+                    : group.kind == GroupKind::kStatic ? static_cast<std::int32_t>(pages_for(group.n_tokens))
+                                                       : 1;
   const auto size = pool_size(group, max_pages_, sequences);
   if (!size) return error(ErrorCode::kOutOfRange, "the state of {} sequences overflows", sequences);
   group.n_pages = *size;
@@ -72,7 +72,7 @@ Status StateStore::add(const ops::StateSpec& spec, KvType kv, int sequences) {
       return error(ErrorCode::kInvalidArgument, "the state {} is of no possible size", ops::to_string(spec));
     }
     view.page_bytes = ops::page_bytes(ops::pages_of(*fixed), kv);
-    wanted.kind = Kind::kStatic;
+    wanted.kind = GroupKind::kStatic;
     wanted.n_tokens = fixed->max_tokens;
   } else {
     const std::int64_t elements = std::get<ops::Recurrent>(spec).elements;
@@ -84,7 +84,7 @@ Status StateStore::add(const ops::StateSpec& spec, KvType kv, int sequences) {
     }
     view.type = KvType::kF32;
     view.page_bytes = *padded;
-    wanted.kind = Kind::kRecurrent;
+    wanted.kind = GroupKind::kRecurrent;
   }
   GALAGO_TRY(view.group, find_group(wanted, sequences));
   StateGroup& group = groups_[static_cast<std::size_t>(view.group)];
@@ -141,7 +141,7 @@ Status StateStore::reserve_memory(const std::shared_ptr<graph::Backend>& owner) 
 std::uint64_t StateStore::bytes_per_token() const {
   std::uint64_t bytes = 0;
   for (const StateGroup& group : groups_) {
-    if (group.kind != Kind::kPaged) continue;
+    if (group.kind != GroupKind::kPaged) continue;
     for (const int state : group.states) bytes += views_[static_cast<std::size_t>(state)].page_bytes;
   }
   return bytes / ops::kPageTokens;

@@ -79,6 +79,38 @@ Result<std::span<const float>> Stepper::head(std::span<const float> hidden) {
   return executor_->output(head_, 0);
 }
 
+Status Stepper::write_static(std::string_view entry, Sequence& sequence, std::span<const float> rows) {
+  const int number = executor_->find(entry);
+  if (number < 0) return error(ErrorCode::kNotFound, "the model has no entry \"{}\"", entry);
+  const std::vector<graph::TraceInput>& inputs = executor_->inputs(number);
+  const auto is_rows = [](const TensorType& type) {
+    return type.dtype == DType::kF32 && type.shape.rank() == 2 && type.shape.dim(1).is_constant();
+  };
+  if (inputs.size() != 1 || !is_rows(inputs[0].type)) {
+    return error(ErrorCode::kUnsupported, "{}: its only input is to be f32 (tokens, width); it takes {}, the first {}",
+                 entry, inputs.size(), inputs.empty() ? "" : inputs[0].type.to_string());
+  }
+  const std::int64_t most = inputs[0].type.shape.dim(0).bound(), width = inputs[0].type.shape.dim(1).bound();
+  const auto floats = static_cast<std::int64_t>(rows.size());
+  if (most < 1 || width < 1 || floats % width != 0) {
+    return error(ErrorCode::kInvalidArgument, "{}: {} numbers are no rows of {}", entry, floats, width);
+  }
+  std::vector<std::int64_t> symbols(executor_->symbols(number).size());
+  for (std::int64_t at = 0, n = 0; at < floats / width; at += n) {
+    n = std::min(most, floats / width - at);
+    GALAGO_CHECK(sequence.reserve_static(n));
+    tables_->clear();
+    tables_->add_static(sequence, n);
+    view_ = tables_->view();
+    const std::array sizes = {n, width};
+    GALAGO_CHECK(graph::bind_symbols(entry, inputs, executor_->symbols(number), sizes, symbols));
+    const std::array data = {reinterpret_cast<const std::byte*>(rows.data() + at * width)};
+    GALAGO_CHECK(executor_->run(number, symbols, data, &view_));
+    sequence.advance_static(n);
+  }
+  return {};
+}
+
 Result<std::span<const float>> Stepper::prefill_all(const StepPart& part, int chunk) {
   const std::int64_t most = std::clamp(chunk, 1, limits_.prefill_tokens);
   std::span<const float> hidden;

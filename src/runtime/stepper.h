@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "runtime/entry_executor.h"
@@ -37,6 +38,10 @@ class Stepper {
   Result<std::span<const float>> head(std::span<const float> hidden);
   // Appends and returns the logits of every row. At most max_decode_rows() rows, without media.
   Result<std::span<const float>> decode(std::span<const StepPart> parts);
+
+  // Runs the entry that writes static state ("cross_kv"), whose one input is what an encoder gave, (tokens, width), in
+  // as many pieces as it takes: they follow what the sequence has there.
+  Status write_static(std::string_view entry, Sequence& sequence, std::span<const float> rows);
 
   // prefill() of one sequence in chunks of at most `chunk` rows, to whose end it can return, and the logits of its last
   // row.
