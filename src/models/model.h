@@ -22,7 +22,9 @@ namespace galago::models {
 //             hidden), of models that see or hear; rows i32 (rows)  ->  hidden f32 (rows, hidden), after the final norm
 //   head      hidden f32 (rows, hidden)  ->  logits f32 (rows, vocab)
 //   decode    token_ids i32 (tokens), positions i32 (axes, tokens)  ->  logits f32 (tokens, vocab)
-// Encoders declare one entry a medium: encode_image takes pixels f32 (channels, height, width) of one picture.
+// prefill and decode may take further inputs, f32 or i32 (tokens, ...), whose rows PreparedPrompt::rows brings.
+// Encoders declare one entry a medium: encode_image takes pixels f32 (channels, height, width) of one picture, or
+// whatever its Processor prepares; sizes may be symbols, which the tensors of a run tell.
 struct Entry {
   std::string name;
   std::vector<graph::TraceInput> inputs;

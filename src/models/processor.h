@@ -15,11 +15,12 @@
 
 namespace galago::models {
 
-// One run of an encoder entry whose output rows are spliced into the prompt.
+// One run of an encoder entry. The rows of its first output are spliced into the prompt; further outputs may be rows of
+// further inputs (PreparedRows::encoded_width).
 struct EncoderRun {
   std::string entry;                       // "encode_image"
   std::vector<graph::NamedTensor> inputs;  // one for each input of the entry
-  std::int64_t rows = 0;                   // rows of its first output
+  std::int64_t rows = 0;                   // rows of its outputs
 };
 
 // Rows of a further input of prefill and decode ("spans", "deepstack_0"), one for each token: (ids, width).
@@ -27,6 +28,9 @@ struct PreparedRows {
   std::string input;
   std::vector<float> values;       // of an f32 input
   std::vector<std::int32_t> ints;  // of an i32 input
+  // Not 0: the rows of this width that the encoders' outputs of the same name give to the tokens of media rows, and
+  // zeros for all others; values and ints stay empty.
+  std::int64_t encoded_width = 0;
   // The row of every token that is generated after the prompt, of one of the two; empty: zeros.
   std::vector<float> later_values;
   std::vector<std::int32_t> later_ints;

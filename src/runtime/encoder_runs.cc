@@ -50,19 +50,23 @@ Result<int> run_entry(EntryExecutor& executor, std::string_view entry, std::span
   return number;
 }
 
-Result<std::vector<float>> encode(EntryExecutor& executor, std::span<const models::EncoderRun> runs) {
-  std::vector<float> all;
-  for (const models::EncoderRun& run : runs) {
-    GALAGO_TRY(const int entry, run_entry(executor, run.entry, run.inputs));
-    GALAGO_TRY(const std::vector<std::int64_t> sizes, executor.output_shape(entry, 0));
-    if (sizes.empty() || sizes[0] != run.rows) {
-      return error(ErrorCode::kInternal, "{}: \"{}\" is {}; the prompt has places for {} rows", run.entry,
-                   executor.output_names(entry)[0], Shape::of(sizes).to_string(), run.rows);
+Result<EncodedRows> encode(EntryExecutor& executor, const models::EncoderRun& run) {
+  GALAGO_TRY(const int entry, run_entry(executor, run.entry, run.inputs));
+  EncodedRows encoded;
+  const std::vector<std::string>& names = executor.output_names(entry);
+  for (int i = 0; i < static_cast<int>(names.size()); ++i) {
+    const std::string& name = names[static_cast<std::size_t>(i)];
+    GALAGO_TRY(const std::vector<std::int64_t> sizes, executor.output_shape(entry, i));
+    const bool fits = !sizes.empty() && sizes[0] == run.rows;
+    if (i == 0 && !fits) {
+      return error(ErrorCode::kInternal, "{}: \"{}\" is {}; the prompt has places for {} rows", run.entry, name,
+                   Shape::of(sizes).to_string(), run.rows);
     }
-    const std::span<const float> rows = executor.output(entry, 0);
-    all.insert(all.end(), rows.begin(), rows.end());
+    const std::span<const float> rows = executor.output(entry, i);
+    if (i == 0) encoded.rows.assign(rows.begin(), rows.end());
+    if (i > 0 && fits) encoded.further.push_back({name, {rows.begin(), rows.end()}});
   }
-  return all;
+  return encoded;
 }
 
 }  // namespace galago::runtime

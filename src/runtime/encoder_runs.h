@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,8 +15,17 @@ namespace galago::runtime {
 // that is missing, unknown, or of another type or size.
 Result<int> run_entry(EntryExecutor& executor, std::string_view entry, std::span<const graph::NamedTensor> inputs);
 
-// The rows that the encoders give, one after the other, as PreparedPrompt::splice_index counts them. Fails where a run
-// gives another number of rows than it promised.
-Result<std::vector<float>> encode(EntryExecutor& executor, std::span<const models::EncoderRun> runs);
+// The rows of one picture: of the encoder's first output, and of each other that has as many.
+struct EncodedOutput {
+  std::string name;
+  std::vector<float> rows;
+};
+struct EncodedRows {
+  std::vector<float> rows;
+  std::vector<EncodedOutput> further;
+};
+
+// Fails where the run gives another number of rows than it promised.
+Result<EncodedRows> encode(EntryExecutor& executor, const models::EncoderRun& run);
 
 }  // namespace galago::runtime

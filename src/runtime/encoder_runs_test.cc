@@ -19,7 +19,9 @@ class EncoderRuns : public testing::Test {
                          .inputs = {{"pixels", {DType::kF32, {groups * 4, 12}}}, {"order", {DType::kI32, {groups}}}}};
     encode.forward = [weight](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
       const Tensor rows = reshape(in["pixels"], {in["order"].shape().dim(0), 48});
-      return {{"image_embeds", gather_rows(linear(rows, weight), in["order"])}};
+      return {{"image_embeds", gather_rows(linear(rows, weight), in["order"])},
+              {"deepstack_0", silu(rows)},
+              {"patches", silu(in["pixels"])}};
     };
     return {encode};
   }
@@ -33,7 +35,7 @@ class EncoderRuns : public testing::Test {
   }
 
   std::string error_of(models::EncoderRun run) {
-    const auto rows = encode(*executor_, std::span(&run, 1));
+    const auto rows = encode(*executor_, run);
     return rows.ok() ? "" : rows.error().message;
   }
 
@@ -45,14 +47,19 @@ class EncoderRuns : public testing::Test {
 TEST_F(EncoderRuns, EveryPictureHasItsOwnNumberOfPatches) {
   const std::vector<models::EncoderRun> runs = {picture(2, 7), picture(5, 8), picture(1, 9)};
   const std::unique_ptr<EntryExecutor> eager = executors_.eager();
-  const std::vector<float> rows = encode(*executor_, runs).value();
-  const std::vector<float> expected = encode(*eager, runs).value();
-  ASSERT_EQ(rows.size(), 8u * 6u);
-  ASSERT_EQ(expected.size(), rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_NEAR(rows[i], expected[i], 1e-4f) << i;
-  // The rows of a picture are its own, whatever was encoded before it.
-  const std::vector<float> last = encode(*executor_, std::span(runs).last(1)).value();
-  EXPECT_EQ(last, std::vector<float>(rows.end() - 6, rows.end()));
+  for (const models::EncoderRun& run : runs) {
+    const EncodedRows encoded = encode(*executor_, run).value(), expected = encode(*eager, run).value();
+    const auto n = static_cast<std::size_t>(run.rows);
+    ASSERT_EQ(encoded.rows.size(), n * 6);
+    ASSERT_EQ(expected.rows.size(), n * 6);
+    for (std::size_t i = 0; i < encoded.rows.size(); ++i) EXPECT_NEAR(encoded.rows[i], expected.rows[i], 1e-4f) << i;
+    ASSERT_EQ(encoded.further.size(), 1u) << "an output of other rows is none of the picture's";
+    EXPECT_EQ(encoded.further[0].name, "deepstack_0");
+    ASSERT_EQ(encoded.further[0].rows.size(), n * 48);
+    for (std::size_t i = 0; i < n * 48; ++i) {
+      EXPECT_NEAR(encoded.further[0].rows[i], expected.further[0].rows[i], 1e-5f) << i;
+    }
+  }
 }
 
 TEST_F(EncoderRuns, SayWhatDoesNotFit) {

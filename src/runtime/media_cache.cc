@@ -2,7 +2,6 @@
 
 #include "base/hash.h"
 #include "base/try.h"
-#include "runtime/encoder_runs.h"
 
 namespace galago::runtime {
 namespace {
@@ -28,8 +27,9 @@ Result<std::vector<EncodedMediaPtr>> MediaCache::encode(std::span<const models::
     EncodedMediaPtr media = known_[mark].lock();
     if (media == nullptr) {
       ++n_runs_;
-      GALAGO_TRY(std::vector<float> rows, runtime::encode(executor, std::span(&run, 1)));
-      media = std::make_shared<const EncodedMedia>(EncodedMedia{mark, run.rows, std::move(rows)});
+      GALAGO_TRY(EncodedRows found, runtime::encode(executor, run));
+      media = std::make_shared<const EncodedMedia>(
+          EncodedMedia{mark, run.rows, std::move(found.rows), std::move(found.further)});
       known_[mark] = media;
     }
     encoded.push_back(std::move(media));

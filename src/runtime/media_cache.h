@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/processor.h"
+#include "runtime/encoder_runs.h"
 #include "runtime/entry_executor.h"
 
 namespace galago::runtime {
@@ -16,7 +17,8 @@ namespace galago::runtime {
 struct EncodedMedia {
   std::uint64_t mark = 0;  // of what the encoder was given: the processed pixels, and the entry's name
   std::int64_t n_rows = 0;
-  std::vector<float> rows;  // (n_rows, hidden_size)
+  std::vector<float> rows;             // (n_rows, hidden_size)
+  std::vector<EncodedOutput> further;  // of the encoder's other outputs (n_rows, ...)
 };
 using EncodedMediaPtr = std::shared_ptr<const EncodedMedia>;
 

@@ -33,7 +33,40 @@ Result<PromptRows> PromptRows::create(const models::PreparedPrompt& prompt, std:
   }
   GALAGO_CHECK(rows.tokens_.assign(prompt, info.position_axes));
   rows.media_ = std::move(media);
+  for (const models::PreparedRows& further : prompt.rows) {
+    if (further.encoded_width != 0) GALAGO_CHECK(rows.take_encoded(further));
+  }
   return rows;
+}
+
+// Finds the outputs that give a further input its rows.
+Status PromptRows::take_encoded(const models::PreparedRows& rows) {
+  Encoded encoded{.input = rows.input, .width = static_cast<std::size_t>(rows.encoded_width), .items = {}};
+  for (const EncodedMediaPtr& item : media_) {
+    const auto output = std::find_if(item->further.begin(), item->further.end(),
+                                     [&rows](const EncodedOutput& each) { return each.name == rows.input; });
+    const std::size_t expected = static_cast<std::size_t>(item->n_rows) * encoded.width;
+    if (output == item->further.end() || output->rows.size() != expected) {
+      return error(ErrorCode::kInternal, "the encoder's output \"{}\" has {} values; {} rows of {} are expected",
+                   rows.input, output == item->further.end() ? 0 : output->rows.size(), item->n_rows, encoded.width);
+    }
+    encoded.items.push_back(output->rows);
+  }
+  encoded_.push_back(std::move(encoded));
+  return {};
+}
+
+// Zeros for tokens that are no rows of a picture.
+void PromptRows::add_encoded(Encoded& encoded) {
+  encoded.part.assign(part_.ids.size() * encoded.width, 0.0f);
+  for (std::size_t i = 0; i < part_.splice.size(); ++i) {
+    if (part_.splice[i] < 0) continue;
+    const Place& place = places_[static_cast<std::size_t>(part_.splice[i])];
+    const auto row =
+        encoded.items[place.item].subspan(static_cast<std::size_t>(place.row) * encoded.width, encoded.width);
+    std::copy(row.begin(), row.end(), encoded.part.begin() + static_cast<std::ptrdiff_t>(i * encoded.width));
+  }
+  part_rows_.push_back({encoded.input, encoded.part, {}});
 }
 
 void PromptRows::erase(std::int64_t first, std::int64_t count) {
@@ -58,6 +91,11 @@ std::int64_t PromptRows::common_prefix(const PromptRows& other) const {
 const StepPart& PromptRows::part(Sequence& sequence, std::int64_t first, std::int64_t count,
                                  std::span<const std::string> inputs) {
   part_ = tokens_.part(sequence, static_cast<std::size_t>(first), static_cast<std::size_t>(count), {}, inputs);
+  part_rows_.assign(part_.rows.begin(), part_.rows.end());
+  for (Encoded& encoded : encoded_) {
+    if (std::find(inputs.begin(), inputs.end(), encoded.input) != inputs.end()) add_encoded(encoded);
+  }
+  part_.rows = part_rows_;
   if (part_.splice.empty()) return part_;
   // Only the media rows that these tokens stand for, so that pictures are never
   // copied whole.

@@ -46,14 +46,25 @@ class PromptRows {
     std::size_t item = 0;  // of media_
     std::int64_t row = 0;
   };
+  // A further input whose rows come from the encoders.
+  struct Encoded {
+    std::string input;
+    std::size_t width = 0;
+    std::vector<std::span<const float>> items;  // the rows of each of media_
+    std::vector<float> part{};
+  };
   bool same_media(std::size_t row, const PromptRows& other) const;
+  Status take_encoded(const models::PreparedRows& rows);
+  void add_encoded(Encoded& encoded);
 
   TokenRows tokens_;
   std::vector<EncodedMediaPtr> media_;
   std::vector<Place> places_;  // of all pictures' rows, one after the other, as
                                // tokens_ counts them
   std::size_t width_ = 0;      // of a media row
+  std::vector<Encoded> encoded_;
   StepPart part_;
+  std::vector<NamedRows> part_rows_;
   std::vector<std::int32_t> part_splice_;
   std::vector<float> part_media_;
 };

@@ -13,24 +13,28 @@ using testing::ElementsAre;
 EncodedMediaPtr encoded(std::uint64_t mark, std::int64_t rows) {
   EncodedMedia media{mark, rows, {}};
   for (std::int64_t i = 0; i < rows; ++i) media.rows.push_back(static_cast<float>(mark * 10) + static_cast<float>(i));
+  media.further = {{"deepstack_0", {}}};
+  for (const float row : media.rows) media.further[0].rows.insert(media.further[0].rows.end(), {row + 100, row + 200});
   return std::make_shared<const EncodedMedia>(std::move(media));
 }
 
 // Two tokens, a picture of 4 rows, a token, a picture of 2 rows, a token; one
 // number a row; positions on two axes as a picture of 2 x 2 has them.
 PromptRows rows_with(std::uint64_t first, std::uint64_t second) {
-  const models::PreparedPrompt prompt{.ids = {5, 6, 9, 9, 9, 9, 7, 9, 9, 8},
-                                      .splice_index = {-1, -1, 0, 1, 2, 3, -1, 4, 5, -1},
-                                      .positions = {0, 1, 2, 2, 3, 3, 4, 5, 5, 6,  //
-                                                    0, 1, 2, 3, 2, 3, 4, 5, 6, 7}};
+  models::PreparedPrompt prompt{.ids = {5, 6, 9, 9, 9, 9, 7, 9, 9, 8},
+                                .splice_index = {-1, -1, 0, 1, 2, 3, -1, 4, 5, -1},
+                                .positions = {0, 1, 2, 2, 3, 3, 4, 5, 5, 6,  //
+                                              0, 1, 2, 3, 2, 3, 4, 5, 6, 7}};
+  prompt.rows = {{.input = "deepstack_0", .encoded_width = 2},
+                 {.input = "spans", .ints = {0, 0, 1, 1, 1, 1, 0, 2, 2, 0}, .later_ints = {7}}};
   const models::ModelInfo info{.vocab_size = 10, .hidden_size = 1, .position_axes = 2};
   return PromptRows::create(prompt, {encoded(first, 4), encoded(second, 2)}, info).value();
 }
 
-StepPart part_of(PromptRows& rows, std::int64_t first, std::int64_t count) {
+StepPart part_of(PromptRows& rows, std::int64_t first, std::int64_t count, std::vector<std::string> inputs = {}) {
   static StateStore store = StateStore::create({}, KvType::kF32, 1).value();
   Sequence sequence(store);
-  return rows.part(sequence, first, count, {});
+  return rows.part(sequence, first, count, inputs);
 }
 
 TEST(PromptRows, GivesTheMediaRowsOfItsTokensAlone) {
@@ -86,6 +90,42 @@ TEST(PromptRows, CarriesTheRowsOfFurtherInputs) {
   EXPECT_TRUE(rows.part(sequence, 1, 2, {}).rows.empty()) << "an entry without that input";
   EXPECT_EQ(rows_of(4).common_prefix(rows_of(4)), 3);
   EXPECT_EQ(rows_of(4).common_prefix(rows_of(9)), 2);
+}
+
+// Tokens of pictures have what the encoder gave them, all others zeros, also those that come later.
+TEST(PromptRows, GivesFurtherOutputsOfEncodersAsRows) {
+  PromptRows rows = rows_with(1, 2);
+  rows.push(3);
+  const std::vector<std::string> both = {"spans", "deepstack_0"}, one = {"deepstack_0"};
+  StepPart view = part_of(rows, 5, 3, both);
+  ASSERT_EQ(view.rows.size(), 2u);
+  EXPECT_THAT(view.rows[0].ints, ElementsAre(1, 0, 2));
+  EXPECT_EQ(view.rows[1].input, "deepstack_0");
+  EXPECT_THAT(view.rows[1].values, ElementsAre(113.0f, 213.0f, 0.0f, 0.0f, 120.0f, 220.0f));
+  EXPECT_THAT(view.media, ElementsAre(13.0f, 20.0f));
+  view = part_of(rows, 9, 2, both);
+  EXPECT_THAT(view.rows[0].ints, ElementsAre(0, 7));
+  EXPECT_THAT(view.rows[1].values, ElementsAre(0.0f, 0.0f, 0.0f, 0.0f));
+  EXPECT_TRUE(part_of(rows, 5, 3).rows.empty()) << "an entry gets rows for its own inputs alone";
+  rows.erase(1, 3);
+  view = part_of(rows, 0, 3, one);
+  ASSERT_EQ(view.rows.size(), 1u);
+  EXPECT_THAT(view.rows[0].values, ElementsAre(0.0f, 0.0f, 112.0f, 212.0f, 113.0f, 213.0f));
+}
+
+TEST(PromptRows, RefusesAnOutputThatTheEncoderLacks) {
+  const models::ModelInfo info{.vocab_size = 10, .hidden_size = 1, .position_axes = 1};
+  models::PreparedPrompt prompt{.ids = {1, 2}, .splice_index = {-1, 0}};
+  const auto error_with = [&](const char* input, std::int64_t width) {
+    prompt.rows = {{.input = input, .encoded_width = width}};
+    const auto rows = PromptRows::create(prompt, {encoded(1, 1)}, info);
+    return rows.ok() ? "" : rows.error().message;
+  };
+  EXPECT_EQ(error_with("deepstack_0", 2), "");
+  EXPECT_EQ(error_with("deepstack_0", 3),
+            "the encoder's output \"deepstack_0\" has 2 values; 1 rows of 3 are expected");
+  EXPECT_EQ(error_with("deepstack_1", 2),
+            "the encoder's output \"deepstack_1\" has 0 values; 1 rows of 2 are expected");
 }
 
 TEST(PromptRows, TellsPicturesApart) {

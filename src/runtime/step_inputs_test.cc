@@ -106,6 +106,19 @@ TEST_F(StepRows, PositionsSurviveTheReuseOfAPrefix) {
   EXPECT_EQ(sequence.next_position(), 8);
 }
 
+TEST_F(StepRows, PositionsSurviveForksAndSnapshots) {
+  Sequence sequence(toy_.store);
+  read(sequence, ToyPrompt(10));
+  Sequence fork = sequence.fork().value();
+  const StateSnapshot snapshot = sequence.snapshot().value();
+  const std::vector<float> next = decode(sequence, {7, 7, 7});
+  EXPECT_TRUE(same_bits_of(decode(fork, {}), next));
+  ASSERT_TRUE(sequence.return_to(0).ok());
+  EXPECT_EQ(sequence.next_position(), 0);
+  ASSERT_TRUE(sequence.restore(snapshot).ok());
+  EXPECT_TRUE(same_bits_of(decode(sequence, {}), next));
+}
+
 TEST_F(StepRows, NameTheInputThatLacksRowsAndTheRowsWithoutAnInput) {
   Sequence sequence(toy_.store);
   ToyPrompt prompt;
@@ -134,6 +147,8 @@ TEST_F(StepRows, NameTheInputThatLacksRowsAndTheRowsWithoutAnInput) {
   part = slice.of(prompt.part(sequence), 3, 1);
   EXPECT_THAT(error_of(part, true), HasSubstr("decode: rows were given for the input \"splice_index\""));
   EXPECT_EQ(sequence.length(), 0);
+  part.ids = {};
+  EXPECT_EQ(stepper_.prefill_all(part, 5).error().message, "a prompt without tokens has no logits");
   part = prompt.part(sequence);
   part.splice = {};
   part.media = {};

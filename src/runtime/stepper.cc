@@ -112,6 +112,7 @@ Status Stepper::write_static(std::string_view entry, Sequence& sequence, std::sp
 }
 
 Result<std::span<const float>> Stepper::prefill_all(const StepPart& part, int chunk) {
+  if (part.ids.empty()) return error(ErrorCode::kInvalidArgument, "a prompt without tokens has no logits");
   const std::int64_t most = std::clamp(chunk, 1, limits_.prefill_tokens);
   std::span<const float> hidden;
   for (std::size_t at = 0; at < part.ids.size();) {

@@ -52,7 +52,9 @@ Status TokenRows::assign(const models::PreparedPrompt& prompt, int position_axes
   const auto axes = static_cast<std::size_t>(position_axes);
   GALAGO_CHECK(check_count("the splice index", prompt.splice_index.size(), n));
   GALAGO_CHECK(check_count("positions", prompt.positions.size(), n * axes));
-  for (const models::PreparedRows& rows : prompt.rows) GALAGO_CHECK(check_rows(rows, n));
+  for (const models::PreparedRows& rows : prompt.rows) {
+    if (rows.encoded_width == 0) GALAGO_CHECK(check_rows(rows, n));
+  }
   axes_ = axes;
   ids_.assign(prompt.ids.begin(), prompt.ids.end());
   splice_.assign(prompt.splice_index.begin(), prompt.splice_index.end());
@@ -63,6 +65,7 @@ Status TokenRows::assign(const models::PreparedPrompt& prompt, int position_axes
   next_ = position_after(n);
   further_.clear();
   for (const models::PreparedRows& rows : prompt.rows) {
+    if (rows.encoded_width != 0) continue;  // PromptRows has them
     further_.push_back({rows, rows.values.size() / n, rows.ints.size() / n});
   }
   return {};

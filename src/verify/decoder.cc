@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "runtime/prompt_rows.h"
 #include "runtime/stepper.h"
-#include "runtime/token_rows.h"
 #include "verify/run.h"
 
 namespace galago::verify {
@@ -96,22 +96,28 @@ class Reader {
     const std::int64_t more = greedy == nullptr || greedy->shape.empty() ? 0 : greedy->shape.back();
     GALAGO_TRY(reader->store_, run.engine.make_state(static_cast<std::int64_t>(prompt.ids.size()) + more));
     reader->sequence_.emplace(*reader->store_);
-    GALAGO_CHECK(reader->rows_.assign(prompt, run.engine.model().info().position_axes));
     GALAGO_TRY(reader->stepper_, runtime::Stepper::create(run.engine.model(), std::move(executor.executor),
                                                           *reader->store_, run.engine.limits(), 1));
     return reader;
   }
 
-  // Runs the encoders. Their stages, each once for every run, are appended to `stages` where that is given.
+  // Runs the encoders, without which nothing can be read. Their stages, each once for every run, are appended to
+  // `stages` where that is given.
   Status encode(std::vector<std::pair<std::string, std::vector<Tensor>>>* stages) {
     StageRunner runner(stepper_->executor(), *run_.engine.programs());
     if (fed_.ok()) runner.feed(run_.options.from, fed_);
+    std::vector<runtime::EncodedMediaPtr> media;
     for (const models::EncoderRun& encoder : prompt_.encoders) {
+      runtime::EncodedMedia item{.mark = media.size(), .n_rows = encoder.rows};
+      const std::vector<std::string>& plain = runner.plain_outputs(encoder.entry);
       GALAGO_TRY(const auto outputs, runner.run(encoder.entry, encoder.inputs));
       for (const graph::NamedTensor& output : outputs) {
-        if (output.name == runner.plain_outputs(encoder.entry).front()) {
-          const std::span<const float> rows = output.tensor.floats();
-          media_.insert(media_.end(), rows.begin(), rows.end());
+        if (std::find(plain.begin(), plain.end(), output.name) != plain.end()) {
+          const std::vector<float> rows(output.tensor.floats().begin(), output.tensor.floats().end());
+          if (output.name == plain.front())
+            item.rows = rows;
+          else
+            item.further.push_back({output.name, rows});
         }
         if (stages == nullptr) continue;
         const auto known = std::find_if(stages->begin(), stages->end(),
@@ -121,7 +127,9 @@ class Reader {
         else
           known->second.push_back(output.tensor);
       }
+      media.push_back(std::make_shared<const runtime::EncodedMedia>(std::move(item)));
     }
+    GALAGO_TRY(rows_, runtime::PromptRows::create(prompt_, std::move(media), run_.engine.model().info()));
     return {};
   }
 
@@ -133,7 +141,8 @@ class Reader {
     const auto step = static_cast<std::size_t>(stepper_->max_prefill_rows());
     for (std::size_t at = 0; at < prompt_.ids.size(); at += step) {
       const std::size_t n = std::min(step, prompt_.ids.size() - at);
-      runtime::StepPart part = rows_.part(*sequence_, at, n, media_, stepper_->prefill_rows());
+      runtime::StepPart part =
+          rows_.part(*sequence_, static_cast<std::int64_t>(at), static_cast<std::int64_t>(n), stepper_->prefill_rows());
       part.wants_all = true;
       GALAGO_TRY(const std::span<const float> hidden, stepper_->prefill(std::span(&part, 1)));
       reading.hidden.insert(reading.hidden.end(), hidden.begin(), hidden.end());
@@ -164,8 +173,8 @@ class Reader {
   }
 
   Result<std::span<const float>> decode(std::int32_t token) {
-    rows_.append(token);
-    const runtime::StepPart& part = rows_.part(*sequence_, rows_.size() - 1, 1, {}, stepper_->decode_rows());
+    rows_.push(token);
+    const runtime::StepPart& part = rows_.part(*sequence_, rows_.size() - 1, 1, stepper_->decode_rows());
     return stepper_->decode(std::span(&part, 1));
   }
 
@@ -179,8 +188,7 @@ class Reader {
   const Run& run_;
   const models::PreparedPrompt& prompt_;
   Tensor fed_;
-  runtime::TokenRows rows_;
-  std::vector<float> media_;
+  runtime::PromptRows rows_;
   std::optional<runtime::StateStore> store_;
   std::optional<runtime::Sequence> sequence_;
   std::optional<runtime::Stepper> stepper_;
