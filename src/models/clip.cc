@@ -116,9 +116,8 @@ std::vector<Entry> Clip::entries(const EntryLimits&) const {
   text.forward = [m = modules_](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
     const TextEmbeddings& table = m.text_model.embeddings;
     const Tensor x = table.token_embedding(in["token_ids"]) + table.position_embedding(in["positions"]);
-    const Tensor hidden =
-        nn::tap("text_hidden",
-                m.text_model.final_layer_norm(m.text_model.encoder(x, -1, in["query_segment"], in["key_segment"])));
+    const Tensor encoded = m.text_model.encoder(x, -1, in["query_segment"], in["key_segment"]);
+    const Tensor hidden = nn::tap("text_hidden", m.text_model.final_layer_norm(encoded));
     const Tensor pooled = nn::tap("text_pooled", m.text_projection(gather_rows(hidden, in["pooled_row"])));
     return {{"text_embeds", l2_normalize(pooled)}};
   };
