@@ -104,8 +104,10 @@ std::vector<Entry> decoder_entries(const DecoderParts& parts, const ModelInfo& i
 
   Entry decode{.name = "decode", .inputs = {{"token_ids", i32({few})}, {"positions", i32({axes, few})}}};
   decode.numeric_class = graph::NumericClass::kDecode;
-  decode.forward = [parts](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
-    const nn::Step step{.positions = in["positions"], .token_ids = in["token_ids"]};
+  for (const graph::TraceInput& row : options.decode_rows) decode.inputs.push_back(with_first_dim(row, few));
+  decode.forward = [parts, options](const graph::TracedInputs& in) -> std::vector<graph::NamedTensor> {
+    nn::Step step{.positions = in["positions"], .token_ids = in["token_ids"]};
+    for (const graph::TraceInput& row : options.decode_rows) step.rows.emplace_back(row.name, in[row.name]);
     return {{"logits", parts.logits(parts.norm(parts.layers(parts.embed(step.token_ids), step)))}};
   };
   return {prefill, head, decode};

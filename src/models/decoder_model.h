@@ -37,6 +37,8 @@ struct DecoderOptions {
   bool takes_media = false;  // rows of encoders are spliced between the embeddings of tokens
   // Further inputs of prefill, whose first dim is its `tokens`: nn::Step::rows has them. A type's shape lacks that dim.
   std::vector<graph::TraceInput> rows{};
+  // Those that decode has too, where a generated token needs a row of its own.
+  std::vector<graph::TraceInput> decode_rows{};
 };
 
 // prefill, head and decode (models/model.h).

@@ -119,6 +119,13 @@ TEST(DecoderEntries, TakeMediaAndFurtherRows) {
   const auto decode = graph::trace("decode", entries[2].inputs, {}, entries[2].forward);
   ASSERT_TRUE(decode.ok()) << decode.error().message;
   EXPECT_EQ(decode->nodes.size(), 1u) << "decoding has no further rows";
+  const auto others = decoder_entries(parts, info, {}, {.decode_rows = {{"deepstack_0", {DType::kF32, {4}}}}});
+  EXPECT_EQ(others[0].inputs.size(), 3u);
+  ASSERT_EQ(others[2].inputs.size(), 3u);
+  EXPECT_EQ(others[2].inputs[2].type.to_string(), "f32 (tokens, 4)");
+  const auto with_rows = graph::trace("decode", others[2].inputs, {}, others[2].forward);
+  ASSERT_TRUE(with_rows.ok()) << with_rows.error().message;
+  EXPECT_EQ(with_rows->nodes.size(), 2u);
 }
 
 }  // namespace
