@@ -104,6 +104,9 @@ TEST_F(StepRows, PositionsSurviveTheReuseOfAPrefix) {
   read(fresh, ToyPrompt(10));
   EXPECT_TRUE(same_bits_of(decode(sequence, {}), decode(fresh, {7, 7, 7})));
   EXPECT_EQ(sequence.next_position(), 8);
+  ASSERT_TRUE(sequence.return_to(3).ok());
+  for (int i = 0; i < 6; ++i) decode(sequence, {});
+  EXPECT_EQ(sequence.next_position(), 9) << "what came after the third token is forgotten";
 }
 
 TEST_F(StepRows, PositionsSurviveForksAndSnapshots) {
