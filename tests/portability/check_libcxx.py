@@ -18,7 +18,7 @@ def main() -> int:
     build, repository = Path(sys.argv[1]), Path(sys.argv[2])
     program = build / "cli" / "galago"
     if not program.is_file():
-        print(f"skipped: {program} is not there; ./dev libcxx builds it")
+        print(f"skipped: {program} is not there; ./dev test builds it")
         return 1 if os.environ.get("CI") == "true" else SKIPPED
     symbols = subprocess.run(["nm", "--undefined-only", program], capture_output=True, text=True, check=True).stdout
     if "_ZNSt3__1" not in symbols:
