@@ -21,14 +21,14 @@ constexpr std::uint64_t kLeastTensorBytes = 4 + 4 + 4 + 9 * 8;  // in the index,
 constexpr std::uint32_t kLongestText = 1 << 16;
 
 template <class T>
-void append(std::vector<std::byte>& out, T number) {
+void put(std::vector<std::byte>& out, T number) {
   const std::size_t end = out.size();
   out.resize(end + sizeof(T));
   std::memcpy(out.data() + end, &number, sizeof(T));
 }
 
-void append(std::vector<std::byte>& out, std::string_view text) {
-  append(out, static_cast<std::uint32_t>(text.size()));
+void put(std::vector<std::byte>& out, std::string_view text) {
+  put(out, static_cast<std::uint32_t>(text.size()));
   const std::size_t end = out.size();
   out.resize(end + text.size());
   if (!text.empty()) std::memcpy(out.data() + end, text.data(), text.size());
@@ -198,27 +198,27 @@ Status PackIndex::lay_out() {
 std::vector<std::byte> PackIndex::encode() const {
   std::vector<std::byte> out;
   for (const char letter : kMagic) out.push_back(static_cast<std::byte>(letter));
-  append(out, kPackFormatVersion);
-  append(out, static_cast<std::uint32_t>(tensors.size()));
-  append(out, index_bytes);
-  append(out, total_bytes);
-  append(out, std::uint64_t{0});
-  append(out, identity);
-  append(out, std::string_view(isa));
-  append(out, std::string_view(source));
+  put(out, kPackFormatVersion);
+  put(out, static_cast<std::uint32_t>(tensors.size()));
+  put(out, index_bytes);
+  put(out, total_bytes);
+  put(out, std::uint64_t{0});
+  put(out, identity);
+  put(out, std::string_view(isa));
+  put(out, std::string_view(source));
   for (const PackedTensor& tensor : tensors) {
-    append(out, std::string_view(tensor.name));
-    append(out, static_cast<std::int32_t>(info(tensor.dtype).ggml_id));
-    append(out, tensor.matrices);
-    append(out, tensor.rows);
-    append(out, tensor.cols);
-    append(out, tensor.order);
-    append(out, tensor.layout);
-    append(out, tensor.group);
-    append(out, tensor.offset);
-    append(out, tensor.stride);
-    append(out, tensor.bytes);
-    append(out, tensor.hash);
+    put(out, std::string_view(tensor.name));
+    put(out, static_cast<std::int32_t>(info(tensor.dtype).ggml_id));
+    put(out, tensor.matrices);
+    put(out, tensor.rows);
+    put(out, tensor.cols);
+    put(out, tensor.order);
+    put(out, tensor.layout);
+    put(out, tensor.group);
+    put(out, tensor.offset);
+    put(out, tensor.stride);
+    put(out, tensor.bytes);
+    put(out, tensor.hash);
   }
   const std::uint64_t hash = hash_index(out);
   std::memcpy(out.data() + kHashOffset, &hash, sizeof(hash));

@@ -85,7 +85,8 @@ class Decoder : public Module {
   // With layers of the model's own: make_layer(i) gives the module of layer i, which is called with (x, step).
   template <class MakeLayer>
   Decoder(const DecoderConfig& config, MakeLayer make_layer)
-      : embedding_scale_(config.embedding_scale),
+      : Module(),
+        embedding_scale_(config.embedding_scale),
         embed_tokens_(add("embed_tokens", Embedding(config.vocab_size, config.hidden_size))),
         layers_(add_layers(config.n_layers, make_layer)),
         norm_(add("norm", Norm(config.norm, config.hidden_size))) {}

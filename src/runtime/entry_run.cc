@@ -7,8 +7,6 @@
 
 namespace galago::runtime {
 
-using Kind = EntryAction::Kind;
-
 Result<std::shared_ptr<EntryRun>> EntryRun::create(std::shared_ptr<const ProgramSet> programs) {
   std::shared_ptr<EntryRun> run(new EntryRun(std::move(programs)));
   const ProgramSet& set = *run->programs_;
@@ -126,18 +124,18 @@ BufferView EntryRun::source(const graph::ValueSource& from) const {
 }
 
 Result<graph::Fence> EntryRun::start(const EntryAction& action) {
-  if (action.kind == Kind::kRun) {
+  if (action.kind == EntryAction::Kind::kRun) {
     return item().parts[static_cast<std::size_t>(action.part)].program->submit(arguments(action.part));
   }
-  if (action.kind == Kind::kMove) return move(action);
+  if (action.kind == EntryAction::Kind::kMove) return move(action);
   const BufferView from = source(action.from);
   const auto bytes = static_cast<std::size_t>(from.size);
-  if (action.kind == Kind::kUnstage) {
+  if (action.kind == EntryAction::Kind::kUnstage) {
     const BufferView to = transfer(action.device, action.offset, from.size);
     return backend(action.device).upload(staging_.bytes().first(bytes), to);
   }
   graph::Backend& owner = backend(item().parts[static_cast<std::size_t>(action.from.part)].device);
-  const std::span<std::byte> to = action.kind == Kind::kStage
+  const std::span<std::byte> to = action.kind == EntryAction::Kind::kStage
                                       ? staging_.bytes().first(bytes)
                                       : outputs_.bytes().subspan(static_cast<std::size_t>(action.offset), bytes);
   return owner.download(from, to);

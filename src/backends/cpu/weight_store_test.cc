@@ -61,9 +61,9 @@ struct Released {
 };
 
 TEST(WeightStore, PacksExpertsPublishedSinglyAsTheirStack) {
-  constexpr std::int64_t kExperts = 5;
+  constexpr std::int64_t kSingle = 5;
   for (const DType dtype : kTypes) {
-    const Tensor stack = ops::random_weight(dtype, {kExperts, 33, 256}, 1), parts = singly(stack);
+    const Tensor stack = ops::random_weight(dtype, {kSingle, 33, 256}, 1), parts = singly(stack);
     ASSERT_TRUE(parts.ok()) << parts.error().message;
     Released released;
     WeightStore store(2, {}, released.take(), nullptr);
@@ -71,7 +71,7 @@ TEST(WeightStore, PacksExpertsPublishedSinglyAsTheirStack) {
     released.spans.clear();
     ASSERT_TRUE(store.pack(each({parts, parts})).ok());
     EXPECT_EQ(store.packed_bytes(), 2 * tiled_bytes(stack)) << "each once";
-    for (std::int64_t e = 0; e < kExperts; ++e) {
+    for (std::int64_t e = 0; e < kSingle; ++e) {
       EXPECT_EQ(packed(store, parts, e), packed(store, stack, e)) << name(dtype) << " " << e;
     }
     // What is read is what the experts have, and all of it is let go.
