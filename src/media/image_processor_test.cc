@@ -82,6 +82,10 @@ TEST(ImageProcessorTest, RefusesWhatItCannotDo) {
   const auto longest = parse_image_processor(R"({"size": {"longest_edge": 64}})", "p.json");
   ASSERT_TRUE(longest.ok());
   EXPECT_EQ(process(noise(9, 9, 1), *longest).error().code, ErrorCode::kUnsupported);
+  const auto both = parse_image_processor(R"({"size": {"shortest_edge": 16, "longest_edge": 64}})", "p.json");
+  ASSERT_TRUE(both.ok());
+  EXPECT_THAT(process(noise(9, 9, 1), *both).error().message,
+              ::testing::HasSubstr("shortest edge 16, longest edge 64; either width and height or the shortest edge"));
   EXPECT_EQ(process({3, 3, {}}, {}).error().code, ErrorCode::kInvalidArgument);
   ImageProcessorConfig huge;
   huge.crop_size = {1 << 24, 1 << 24};

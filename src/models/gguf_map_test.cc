@@ -12,6 +12,7 @@
 
 #include "formats/gguf_writer.h"
 #include "models/decoder_model.h"
+#include "models/invented_model_test.h"
 
 namespace galago::models {
 namespace {
@@ -30,9 +31,9 @@ class GgufMapTest : public ::testing::Test {
   // A file with the keys that all have, unless `left_out`, and what `add` adds.
   std::shared_ptr<const formats::Checkpoint> file(const Add& add = nullptr, std::string_view left_out = "") {
     GgufWriter writer;
-    writer.set("general.architecture", "llama");
+    writer.set("general.architecture", std::string_view(architecture_));
     const auto set = [&](std::string_view key, auto value) {
-      if (key != left_out) writer.set("llama." + std::string(key), value);
+      if (key != left_out) writer.set(architecture_ + "." + std::string(key), value);
     };
     set("embedding_length", std::uint32_t{kHidden});
     set("block_count", std::uint32_t{3});
@@ -82,6 +83,7 @@ class GgufMapTest : public ::testing::Test {
     return nn::rope_frequencies(*config.attention.rope).value().inv_freq;
   }
 
+  std::string architecture_ = "llama";
   std::filesystem::path path_ =
       std::filesystem::path(::testing::TempDir()) / ("galago_gguf_map_" + std::to_string(::getpid()) + ".gguf");
   std::deque<std::vector<float>> data_;
@@ -244,6 +246,25 @@ TEST_F(GgufMapTest, RefusesKeysThatChangeNumbersAndAreNotRead) {
   EXPECT_THAT(refusal("llama.final_logit_softcapping", 30.0f), HasSubstr("30"));
   EXPECT_THAT(refusal("llama.expert_count", std::uint32_t{8}), HasSubstr("llama.expert_count is 8"));
   EXPECT_EQ(refusal("gemma.logit_scale", 0.5f), "") << "another architecture's";
+}
+
+// Phi-3's own addition to what all decoders have.
+TEST_F(GgufMapTest, Phi3ReadsItsWindow) {
+  architecture_ = "phi3";
+  const auto window_of = [this](std::optional<std::uint32_t> window) {
+    data_.clear();
+    const auto checkpoint = file([&](GgufWriter& writer) {
+      if (window) writer.set("phi3.attention.sliding_window", *window);
+    });
+    GgufKeys keys(*checkpoint);
+    const auto config = architecture_of("phi3")->gguf_config(keys);
+    EXPECT_TRUE(config.ok()) << config.error().message;
+    EXPECT_TRUE(keys.refuse_unread().ok()) << "it was read";
+    return config->contains("sliding_window") ? (*config)["sliding_window"] : Json();
+  };
+  EXPECT_EQ(window_of(2047), 2047);
+  EXPECT_EQ(window_of(0), Json()) << "0 is none";
+  EXPECT_EQ(window_of({}), Json());
 }
 
 }  // namespace

@@ -114,6 +114,7 @@ TEST_F(RegistryTest, RefusesAQuantizationThatIsNotUnderstood) {
   for (const Json& quantization :
        {Json{{"quant_method", "gptq"}, {"bits", 4}}, Json{{"quant_method", "awq"}}, Json{{"quant_method", "fp8"}},
         Json{{"quant_method", "bitsandbytes"}, {"load_in_4bit", true}},
+        Json{{"quant_method", "bitsandbytes"}, {"load_in_4bit", false}, {"load_in_8bit", true}},
         Json{{"quant_method", "compressed-tensors"}, {"format", "int-quantized"}},
         Json{{"quant_method", "compressed-tensors"}, {"config_groups", {{"group_0", {{"weights", nullptr}}}}}},
         Json{{"quant_method", "mxfp4"}}, Json{{"bits", 8}}}) {
@@ -124,6 +125,9 @@ TEST_F(RegistryTest, RefusesAQuantizationThatIsNotUnderstood) {
   config_.erase("quantization_config");
   config_["text_config"] = {{"quantization_config", {{"quant_method", "gptq"}}}};
   EXPECT_THAT(failure(), HasSubstr("\"gptq\""));
+  config_.erase("text_config");
+  config_["compression_config"] = {{"quant_method", "sparseml"}};
+  EXPECT_THAT(failure(), HasSubstr("config.json has a \"compression_config\" of the quant_method \"sparseml\""));
 }
 
 TEST_F(RegistryTest, TakesAConfigurationThatQuantizesNothing) {

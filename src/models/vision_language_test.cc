@@ -64,5 +64,60 @@ TEST(VisionLanguage, LlavaFollowsItsKeys) {
   }
 }
 
+// What the original code's keys say beside the layers, read with the files of a folder.
+Result<VisionLanguageConfig> mm_config_with(const char* golden, const Json& keys) {
+  const auto checkpoint = formats::Checkpoint::open(std::string(GALAGO_SOURCE_DIR "/tests/data/goldens/") + golden);
+  Json config = (*checkpoint)->config();
+  for (const auto& [key, value] : keys.items()) config[key] = value;
+  const std::map<std::string, Tensor> none;
+  return mm_config({.checkpoint = *checkpoint, .config = config, .weights = std::make_unique<InventedWeights>(none)});
+}
+
+// A folder without vision_tower/.
+TEST(VisionLanguage, KnowsPublishedTowersByName) {
+  const auto small = mm_config_with("text/smollm2", {{"mm_vision_tower", "openai/clip-vit-large-patch14"}});
+  ASSERT_TRUE(small.ok()) << small.error().message;
+  EXPECT_EQ(small->vision.image_size, 224);
+  EXPECT_EQ(small->vision.patch_size, 14);
+  EXPECT_EQ(small->vision.encoder.hidden_size, 1024);
+  EXPECT_EQ(small->vision.encoder.intermediate_size, 4096);
+  EXPECT_EQ(small->vision.encoder.n_layers, 24);
+  EXPECT_EQ(small->vision.encoder.n_heads, 16);
+  EXPECT_EQ(small->pixels.crop_size, (media::Size{224, 224}));
+  EXPECT_EQ(small->rows_per_image, 256);
+  const auto large = mm_config_with("text/smollm2", {{"mm_vision_tower", "openai/clip-vit-large-patch14-336"},
+                                                     {"mm_vision_select_feature", "cls_patch"}});
+  ASSERT_TRUE(large.ok()) << large.error().message;
+  EXPECT_EQ(large->vision.image_size, 336);
+  EXPECT_EQ(large->pixels.size.shortest_edge, 336);
+  EXPECT_EQ(large->rows_per_image, 577) << "the class token's row, too";
+  EXPECT_NE(mm_config_with("text/smollm2", {{"mm_vision_tower", "a/b"}})
+                .error()
+                .message.find("the vision tower \"a/b\" is described nowhere"),
+            std::string::npos);
+}
+
+TEST(VisionLanguage, PadsPicturesWhereTheKeySaysSo) {
+  const Image wide{40, 20, std::vector<std::uint8_t>(40 * 20 * 3, 255)};
+  const auto pixels_with = [&wide](const Json& aspect) {
+    const auto config = mm_config_with("multimodal/mobilevlm_v2", {{"image_aspect_ratio", aspect}});
+    const Tensor pixels = SpliceProcessor(config.value()).pixels(wide).value();
+    return std::vector<float>(pixels.floats().begin(), pixels.floats().end());
+  };
+  EXPECT_NE(pixels_with("pad"), pixels_with("square"));
+  EXPECT_EQ(pixels_with(nullptr), pixels_with("square"));
+}
+
+TEST(VisionLanguage, MobileVlmNamesWhatItCannotProject) {
+  const auto refusal = [](const char* key, const char* value) {
+    Json config = folder()->config();
+    config[key] = value;
+    return traced(config, folder());
+  };
+  EXPECT_NE(refusal("mm_projector_type", "linear").find("\"linear\" (mm_projector_type) is not supported; ldpnetv2"),
+            std::string::npos);
+  EXPECT_NE(refusal("mm_vision_select_feature", "cls_patch").find("LDPv2 takes patches alone"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace galago::models

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "backends/cpu/cpu_backend.h"
+#include "base/try.h"
 #include "formats/checkpoint.h"
 #include "graph/pipeline.h"
 #include "graph/printer.h"
@@ -46,6 +47,71 @@ std::vector<std::int32_t> prompt(int n) {
 RemoteBackend::Takes layers(std::function<bool(int)> which) {
   return [which = std::move(which)](int layer, const graph::Node&) { return which(layer); };
 }
+
+// Runs what another compiled, once its fence has been asked for some times.
+class LateProgram : public graph::Program {
+ public:
+  LateProgram(std::unique_ptr<graph::Program> program, std::shared_ptr<RemoteQueue> queue)
+      : program_(std::move(program)), queue_(std::move(queue)) {}
+  const std::vector<graph::SymbolBound>& symbols() const override { return program_->symbols(); }
+  const graph::MemoryPlan& plan() const override { return program_->plan(); }
+  std::size_t n_outputs() const override { return program_->n_outputs(); }
+  Result<graph::Fence> submit(const graph::RunArguments& arguments) const override {
+    return queue_->submit([this, arguments]() -> Status {
+      GALAGO_TRY(const graph::Fence fence, program_->submit(arguments));
+      return fence.wait();
+    });
+  }
+  BufferView output(std::size_t index, const graph::RunArguments& arguments) const override {
+    return program_->output(index, arguments);
+  }
+  std::string to_string() const override { return program_->to_string(); }
+
+ private:
+  std::unique_ptr<graph::Program> program_;
+  std::shared_ptr<RemoteQueue> queue_;
+};
+
+// A device that shares the host's memory and is late all the same, as integrated GPUs are.
+class LateBackend : public graph::Backend {
+ public:
+  explicit LateBackend(std::shared_ptr<graph::Backend> inner) : inner_(std::move(inner)) {}
+  std::string_view name() const override { return inner_->name(); }
+  std::string device() const override { return inner_->device(); }
+  std::uint64_t packed_bytes() const override { return inner_->packed_bytes(); }
+  std::optional<std::string> refuses(const graph::Node& node, const graph::Graph& graph) const override {
+    return inner_->refuses(node, graph);
+  }
+  std::span<const graph::Pattern* const> patterns() const override { return inner_->patterns(); }
+  std::string layout(const graph::Value& weight) const override { return inner_->layout(weight); }
+  std::int64_t scratch_bytes(const graph::Node& node, const graph::Graph& graph) const override {
+    return inner_->scratch_bytes(node, graph);
+  }
+  Status pack(std::span<const graph::Graph* const> graphs) override { return inner_->pack(graphs); }
+  Result<std::unique_ptr<graph::Program>> compile(graph::Graph graph) override {
+    GALAGO_TRY(auto program, inner_->compile(std::move(graph)));
+    return std::unique_ptr<graph::Program>(std::make_unique<LateProgram>(std::move(program), queue_));
+  }
+  bool shares_host_memory() const override { return inner_->shares_host_memory(); }
+  std::int64_t alignment() const override { return inner_->alignment(); }
+  Result<std::shared_ptr<Buffer>> allocate(std::uint64_t bytes, graph::BufferUse use) override {
+    return inner_->allocate(bytes, use);
+  }
+  Result<graph::Fence> upload(std::span<const std::byte> from, const BufferView& to) override {
+    return inner_->upload(from, to);
+  }
+  Result<graph::Fence> download(const BufferView& from, std::span<std::byte> to) override {
+    return inner_->download(from, to);
+  }
+  Result<graph::Fence> copy(const BufferView& from, const BufferView& to) override { return inner_->copy(from, to); }
+  Result<graph::Fence> clear(const BufferView& to) override { return inner_->clear(to); }
+
+  int early_polls() const { return queue_->early_polls(); }
+
+ private:
+  std::shared_ptr<graph::Backend> inner_;
+  std::shared_ptr<RemoteQueue> queue_ = std::make_shared<RemoteQueue>(/*polls=*/3);
+};
 
 // A model, compiled for some backends, with one sequence.
 class Split {
@@ -261,6 +327,17 @@ TEST(SplitRuns, GoOnWhenTheyAreAsked) {
   const int entry = whole.executor().find("prefill");
   EXPECT_LE(nmse(split.executor().output(split.executor().find("prefill"), 0), whole.executor().output(entry, 0)),
             kBound);
+}
+
+// A whole model in the host's memory runs without a plan of moves; it is waited for as well.
+TEST(SplitRuns, WaitForABackendThatSharesMemoryAndIsLate) {
+  const auto late = std::make_shared<LateBackend>(exact_cpu());
+  Split waited("text/smollm2", {late}), whole("text/smollm2", {exact_cpu()});
+  EXPECT_TRUE(item(waited.programs(), "prefill").in_place);
+  EXPECT_TRUE(item(waited.programs(), "decode").in_place);
+  const std::vector<std::int32_t> ids = prompt(30);
+  EXPECT_TRUE(waited.run(ids) == whole.run(ids));
+  EXPECT_GT(late->early_polls(), 0);
 }
 
 TEST(SplitPasses, ShowWhatIsCopiedAndFuseOnlyWhatIsTaken) {
