@@ -15,6 +15,8 @@ DATA_BYTES = 10_000_000  # of all test data together
 
 # Files over FILE_BYTES, each with its reason.
 BIG_FILES: dict[str, str] = {
+    "pocket/data/test_set/scenes.json": "the built-in model's frozen test set, 1,300 pictures with questions",
+    "pocket/data/test_set/text.json": "the same of 700 pictures with text: seeds, lines and boxes",
     "tests/data/goldens/multimodal/mobilevlm_v2/expected.safetensors": "a golden as its original wrote it, all stages",
     "tests/data/goldens/text/lfm2/model.safetensors": "a golden as its original wrote it",
     "tests/data/goldens/text/qwen3/model.safetensors": "a golden as its original wrote it",

@@ -1,0 +1,1 @@
+"""Pocket: Galago's built-in model, and everything that makes it."""

@@ -1,0 +1,1 @@
+"""Scores on frozen test data, of the model in torch or in the engine."""

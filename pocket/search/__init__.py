@@ -1,0 +1,1 @@
+"""Search for the architecture: space, latency, proxy, evolution."""

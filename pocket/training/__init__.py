@@ -1,0 +1,1 @@
+"""The training loop, its checkpoints and schedules, and what the tasks lose."""
